@@ -1,0 +1,114 @@
+"""The world as a caller of our services: the right ticket per caller, and the retries that a real one makes."""
+
+import asyncio
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+import yarl
+
+from sandbox import wire
+
+ATTEMPTS = 3
+TIMEOUT_S = 2.0
+FORWARD_TIMEOUT_S = 15.0
+_FIRST_PAUSE_S = 0.1
+_AGAIN = frozenset({429, 500, 502, 503, 504})
+
+
+class ServiceUnavailable(Exception):
+    """The service gave no answer that can be used; what it did is unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a service answered; `payload` is its JSON."""
+
+    status: int
+    payload: dict[str, Any]
+
+    @property
+    def is_ok(self) -> bool:
+        """True when the service did what it was asked."""
+        return 200 <= self.status < 300
+
+    @property
+    def code(self) -> str:
+        """The fact that a refusal names."""
+        return str(self.payload.get("code", f"status_{self.status}"))
+
+
+@dataclass(frozen=True, slots=True)
+class Forwarded:
+    """An answer as it came, for a gateway to pass on."""
+
+    status: int
+    body: bytes
+    headers: Mapping[str, str]
+
+
+class Callers:
+    """Calls `services` (name → base URL) with `tickets` (caller → token)."""
+
+    def __init__(self, services: Mapping[str, str], tickets: Mapping[str, str]) -> None:
+        self._services = dict(services)
+        self._tickets = dict(tickets)
+        self._session: aiohttp.ClientSession | None = None
+
+    async def start(self) -> None:
+        """Opens the connections' pool."""
+        self._session = aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=True)
+
+    async def close(self) -> None:
+        """Closes every connection."""
+        if self._session is not None:
+            await self._session.close()
+
+    async def post(self, caller: str, service: str, path: str, body: Mapping[str, Any]) -> Reply:
+        """Posts as `caller`, up to three times; ServiceUnavailable when the last attempt gave nothing usable."""
+        for attempt in range(ATTEMPTS):
+            if attempt:
+                await asyncio.sleep(_FIRST_PAUSE_S * 2 ** (attempt - 1) * random.uniform(0.5, 1.0))  # noqa: S311
+            reply = await self._post_once(caller, service, path, body)
+            if reply is not None and reply.status not in _AGAIN:
+                return reply
+        raise ServiceUnavailable(service)
+
+    async def forward(
+        self, caller: str, service: str, method: str, path: str, headers: Mapping[str, str], body: bytes
+    ) -> Forwarded:
+        """Passes a request on once, `path` raw with its query; ServiceUnavailable when there was no answer."""
+        url = yarl.URL(self._base(service) + path, encoded=True)
+        sent = {**headers, wire.TICKET: self._tickets[caller]}
+        timeout = aiohttp.ClientTimeout(total=FORWARD_TIMEOUT_S)
+        try:
+            async with self._open().request(
+                method, url, headers=sent, data=body or None, timeout=timeout, allow_redirects=False
+            ) as response:
+                return Forwarded(response.status, await response.read(), response.headers.copy())
+        except (aiohttp.ClientError, TimeoutError):
+            raise ServiceUnavailable(service) from None
+
+    async def _post_once(self, caller: str, service: str, path: str, body: Mapping[str, Any]) -> Reply | None:
+        timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
+        headers = {wire.TICKET: self._tickets[caller]}
+        url = self._base(service) + path
+        try:
+            async with self._open().post(url, json=body, headers=headers, timeout=timeout) as response:
+                payload = await response.json(content_type=None)
+                return Reply(response.status, payload) if isinstance(payload, dict) else None
+        except (aiohttp.ClientError, TimeoutError, ValueError):
+            return None
+
+    def _base(self, service: str) -> str:
+        try:
+            return self._services[service]
+        except KeyError:
+            raise ServiceUnavailable(f"no address of {service} was given") from None
+
+    def _open(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            raise RuntimeError("callers are used before start()")
+        return self._session

@@ -1,0 +1,31 @@
+"""What the process holds; every neighbour's handler receives it."""
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from sandbox import callers, catalogue, faults, journal, state
+
+
+class Verifier(Protocol):
+    """Who checks tickets: `kit.tickets.Verifier`."""
+
+    def verify(self, ticket: str | None) -> str:
+        """The caller's name; a `kit.errors.Unauthorized` otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """State, memory of calls, orders to fail, and the way out to our services."""
+
+    store: state.Store
+    verifier: Verifier
+    services: callers.Callers
+    stations: catalogue.Catalogue = field(default_factory=catalogue.load)
+    journal: journal.Journal = field(default_factory=journal.Journal)
+    faults: faults.Faults = field(default_factory=faults.Faults)
+    order_locks: dict[str, asyncio.Lock] = field(default_factory=dict)
+
+    def lock_of(self, order_id: str) -> asyncio.Lock:
+        """One hand at a time on an order."""
+        return self.order_locks.setdefault(order_id, asyncio.Lock())

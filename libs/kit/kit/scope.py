@@ -1,0 +1,59 @@
+"""What the request or task at hand carries with it: its name, its deadline, its trace, and whether it has written.
+
+One context variable, set by `kit.web` and `kit.stq` and read by everything below them, so that no function passes
+a deadline or a request id along by hand.
+"""
+
+import asyncio
+import contextlib
+import contextvars
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class Scope:
+    """One request or task: `operation` is its route template or task name, `deadline` a time of the event loop."""
+
+    operation: str
+    request_id: str = ""
+    deadline: float | None = None
+    language: str = "ru"
+    traceparent: str | None = None
+    has_written: bool = False
+
+    def remaining_s(self, default: float) -> float:
+        """Seconds until the deadline, never below zero; `default` when there is none."""
+        if self.deadline is None:
+            return default
+        return max(0.0, self.deadline - asyncio.get_running_loop().time())
+
+
+_current: contextvars.ContextVar[Scope | None] = contextvars.ContextVar("kit_scope", default=None)
+
+
+def current() -> Scope | None:
+    """The scope of the running request or task, None outside of both."""
+    return _current.get()
+
+
+@contextlib.contextmanager
+def entered(scope: Scope) -> Iterator[Scope]:
+    """Makes `scope` the current one for the body of the with statement."""
+    token = _current.set(scope)
+    try:
+        yield scope
+    finally:
+        _current.reset(token)
+
+
+def note_write() -> None:
+    """Says that something durable happened, so that a later failure is not reported as "nothing was done" (503)."""
+    if (scope := _current.get()) is not None:
+        scope.has_written = True
+
+
+def remaining_s(default: float) -> float:
+    """Seconds that the current scope has left; `default` outside of a scope or without a deadline."""
+    scope = _current.get()
+    return default if scope is None else scope.remaining_s(default)

@@ -1,0 +1,30 @@
+"""HTTP in and out: routes by declaration, one pipeline, one error form, two listeners, OpenAPI from the same words.
+
+A request's way: `server` (the socket) → `api.Api.handle` (the pipeline: `wire` checks, ticket, identity, schemas) →
+the handler → its answer schema, or `answers.refused`.
+"""
+
+from kit.web.answers import InternalError, Raw, Ready
+from kit.web.api import Api, RequestInvalid
+from kit.web.monitor import Monitor
+from kit.web.openapi import document
+from kit.web.routes import Call, Route, get, get_or_post, post, route
+from kit.web.server import Listener, PortTaken
+
+__all__ = [
+    "Api",
+    "Call",
+    "InternalError",
+    "Listener",
+    "Monitor",
+    "PortTaken",
+    "Raw",
+    "Ready",
+    "RequestInvalid",
+    "Route",
+    "document",
+    "get",
+    "get_or_post",
+    "post",
+    "route",
+]

@@ -1,0 +1,108 @@
+"""The monitor listener: alive, ready, metrics, and the API's description; the cluster's own tools alone reach it."""
+
+import asyncio
+import functools
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from importlib import resources
+from typing import Any
+
+import yaml
+
+from kit import errors, metrics
+from kit.web import answers, routes
+
+_PAGE = """<!doctype html><html><head><meta charset="utf-8"><title>{title}</title>
+<link rel="stylesheet" href="/docs/swagger-ui.css"></head><body><div id="ui"></div>
+<script src="/docs/swagger-ui-bundle.js"></script>
+<script>SwaggerUIBundle({{url: "/openapi.json", dom_id: "#ui", validatorUrl: null}})</script></body></html>"""
+_TYPES = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8"}
+
+type_of_check = Callable[[], Awaitable[None]]
+
+
+class NotReady(errors.Unavailable):
+    """The process can't serve yet, or no more."""
+
+
+class Monitor:
+    """What the monitor's routes ask: `checks` by the name of the part, each raising when its part is not ready."""
+
+    def __init__(self, openapi: Mapping[str, Any], checks: Mapping[str, type_of_check]) -> None:
+        self.openapi = openapi
+        self.checks = checks
+
+    async def failing(self) -> dict[str, str]:
+        """The parts that are not ready, each with its reason in a word."""
+        names = list(self.checks)
+        results = await asyncio.gather(*(_within_a_second(self.checks[name]) for name in names), return_exceptions=True)
+        return {name: _reason(found) for name, found in zip(names, results, strict=True) if found is not None}
+
+
+async def _within_a_second(check: type_of_check) -> None:
+    async with asyncio.timeout(1.0):
+        await check()
+
+
+def _reason(found: BaseException) -> str:
+    if isinstance(found, errors.Refusal):
+        return found.code
+    return str(found) if isinstance(found, RuntimeError) else type(found).__name__
+
+
+@routes.get("/ping", callers=None, is_logged=False)
+async def ping(ctx: Monitor, call: routes.Call) -> answers.Ready:
+    """Alive: the event loop turns."""
+    return answers.Ready({})
+
+
+@routes.get("/ready", callers=None, is_logged=False, refusals=(NotReady,))
+async def ready(ctx: Monitor, call: routes.Call) -> answers.Ready:
+    """Ready to serve; 503 with the failing parts named otherwise."""
+    if failing := await ctx.failing():
+        raise NotReady(failing=failing)
+    return answers.Ready({"ready": sorted(ctx.checks)})
+
+
+@routes.get("/metrics", callers=None, is_logged=False)
+async def exposition(ctx: Monitor, call: routes.Call) -> answers.Raw:
+    """Every metric of the process in the Prometheus text format."""
+    return answers.Raw(await asyncio.to_thread(metrics.render), "text/plain; version=0.0.4; charset=utf-8")
+
+
+@routes.get("/openapi.json", callers=None)
+async def openapi(ctx: Monitor, call: routes.Call) -> answers.Ready:
+    """The API port's description, OpenAPI 3.1."""
+    return answers.Ready(ctx.openapi)
+
+
+@routes.get("/docs", callers=None)
+async def docs(ctx: Monitor, call: routes.Call) -> answers.Raw:
+    """The same for people, by Swagger UI; nothing is loaded from outside."""
+    return answers.Raw(_PAGE.format(title=ctx.openapi["info"]["title"]).encode(), "text/html; charset=utf-8")
+
+
+@routes.get("/docs/swagger-ui-bundle.js", callers=None)
+async def docs_script(ctx: Monitor, call: routes.Call) -> answers.Raw:
+    """Swagger UI's script, from the installed package."""
+    return await asyncio.to_thread(_asset, "swagger-ui-bundle.js")
+
+
+@routes.get("/docs/swagger-ui.css", callers=None)
+async def docs_style(ctx: Monitor, call: routes.Call) -> answers.Raw:
+    """Swagger UI's style, from the installed package."""
+    return await asyncio.to_thread(_asset, "swagger-ui.css")
+
+
+@functools.cache
+def _asset(name: str) -> answers.Raw:
+    found = resources.files("swagger_ui") / "static" / name
+    return answers.Raw(found.read_bytes(), _TYPES[name.rpartition(".")[2]])
+
+
+ROUTES = (ping, ready, exposition, openapi, docs, docs_script, docs_style)
+
+
+def as_yaml(document: Mapping[str, Any]) -> str:
+    """The description as the `openapi.yaml` of a service's folder."""
+    return yaml.safe_dump(json.loads(json.dumps(document)), sort_keys=False, allow_unicode=True, width=120)

@@ -1,0 +1,102 @@
+"""OpenAPI 3.1 from the routes' own declarations, with the error codes that each route can give."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any
+
+import apispec
+import marshmallow as ma
+from apispec.ext.marshmallow import MarshmallowPlugin
+
+from kit import errors, fields, identity, tickets
+from kit.web import answers, api, routes
+
+_JSON = "application/json"
+_ERROR = {
+    "type": "object",
+    "required": ["code", "message"],
+    "properties": {
+        "code": {"type": "string", "pattern": "^[a-z0-9_]+$"},
+        "message": {"type": "string"},
+        "details": {"type": "object"},
+    },
+}
+
+
+def document(title: str, description: str, handlers: Iterable[routes.type_of_handler]) -> dict[str, Any]:
+    """The whole description as plain data, in the order of the routes."""
+    plugin = MarshmallowPlugin(schema_name_resolver=lambda schema: _name_of(schema))
+    spec = apispec.APISpec(
+        title=title, version="1", openapi_version="3.1.0", plugins=[plugin], info={"description": description}
+    )
+    plugin.converter.add_attribute_function(_types_of_own_fields)
+    spec.components.schema("Error", _ERROR)
+    spec.components.security_scheme("ticket", {"type": "apiKey", "in": "header", "name": tickets.HEADER})
+    for route in map(routes.declared, handlers):
+        for path in route.paths:
+            spec.path(path=path, operations={m.lower(): _operation(route, m, path) for m in route.methods})
+    found: dict[str, Any] = spec.to_dict()
+    return found
+
+
+def _name_of(schema: Any) -> str:
+    kind = schema if isinstance(schema, type) else type(schema)
+    return str(kind.__name__).removesuffix("Schema")
+
+
+def _types_of_own_fields(self: Any, field: ma.fields.Field[Any], **kwargs: Any) -> dict[str, Any]:
+    match field:
+        case fields.Amount():
+            return {"type": "string", "pattern": r"^(0|[1-9][0-9]{0,9})(\.[0-9]{1,2})?$"}
+        case fields.Moment():
+            return {"type": "string", "format": "date-time"}
+        case fields.Uid():
+            return {"pattern": "^[0-9]{1,20}$"}
+        case fields.Id():
+            return {"pattern": "^[!-~]{1,64}$"}
+    return {}
+
+
+def _operation(route: routes.Route, method: str, path: str) -> dict[str, Any]:
+    operation: dict[str, Any] = {
+        "operationId": f"{route.handler.__module__.split('.')[-2]}.{route.handler.__name__}.{method.lower()}"
+        + ("" if path == route.path else f".{route.paths.index(path)}"),
+        "summary": route.summary,
+        "responses": _responses(route, method),
+    }
+    if route.callers is not None:
+        operation["security"] = [{"ticket": []}]
+        operation["description"] = "Callers: " + ", ".join(route.callers) + "."
+    if method == "GET" and route.query is not None:
+        operation["parameters"] = [{"in": "query", "schema": route.query}]
+    if method != "GET" and route.body is not None:
+        operation["requestBody"] = {"required": True, "content": {_JSON: {"schema": route.body}}}
+    return operation
+
+
+def _responses(route: routes.Route, method: str) -> dict[str, Any]:
+    success: dict[str, Any] = {"description": "Done."}
+    if route.answer is not None:
+        success["content"] = {_JSON: {"schema": route.answer}}
+    by_status: dict[int, set[str]] = defaultdict(set)
+    for refusal in _refusals(route, method):
+        by_status[answers.STATUS[refusal.kind]].add(refusal.code)
+    failures = {
+        str(status): {
+            "description": ", ".join(f"`{code}`" for code in sorted(codes)),
+            "content": {_JSON: {"schema": {"$ref": "#/components/schemas/Error"}}},
+        }
+        for status, codes in sorted(by_status.items())
+    }
+    return {"200": success} | failures
+
+
+def _refusals(route: routes.Route, method: str) -> set[type[errors.Refusal]]:
+    found = {*api.ALWAYS, *route.refusals}
+    if route.callers is not None:
+        found |= {tickets.TicketInvalid, *api.OF_TICKETS}
+    if identity.PASSENGER_GATEWAY in (route.callers or ()) or identity.DRIVER_GATEWAY in (route.callers or ()):
+        found.add(identity.Unauthorized)
+    if route.query is not None or method != "GET":
+        found |= set(api.OF_BODIES)
+    return found

@@ -1,0 +1,147 @@
+"""Routes, declared by decorators above short functions and gathered in the service's `app.py`.
+
+    @web.post("/maas/v1/subscription/reserve", callers=PARTNER, body=RESERVE, answer=RESERVED, refusals=(...,))
+    async def reserve(ctx: Context, call: web.Call) -> model.Subscription: ...
+
+Every path is static: it is matched byte for byte against the raw request target, never decoded and never a pattern.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import marshmallow as ma
+
+from kit import errors, identity
+
+type_of_handler = Callable[[Any, "Call"], Awaitable[Any]]
+
+
+@dataclass(slots=True)
+class Call:
+    """One request as a handler sees it: checked, loaded, and with its caller known.
+
+    `args` is what the route's schema made of the body (of the query for GET), `query` what a POST's query schema made
+    of its query. `raw_body` and `raw_query` are for routes that pass things on.
+    """
+
+    caller: str
+    args: Any = None
+    query: Any = None
+    passenger: identity.Passenger | None = None
+    driver: identity.Driver | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    language: str = "ru"
+    method: str = "GET"
+    path: str = ""
+    remote_ip: str = ""
+    raw_body: bytes = b""
+    raw_query: str = ""
+
+    def the_passenger(self) -> identity.Passenger:
+        """The passenger; identity.Unauthorized when the request has none."""
+        if self.passenger is None:
+            raise identity.Unauthorized
+        return self.passenger
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """What a route promises: methods and paths, who may call, the shapes in and out, and the facts it may refuse with."""
+
+    methods: tuple[str, ...]
+    path: str
+    aliases: tuple[str, ...]
+    handler: type_of_handler
+    callers: tuple[str, ...] | None
+    body: ma.Schema | None
+    query: ma.Schema | None
+    answer: ma.Schema | None
+    refusals: tuple[type[errors.Refusal], ...]
+    is_raw: bool
+    is_logged: bool
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The path with its aliases."""
+        return (self.path, *self.aliases)
+
+    @property
+    def summary(self) -> str:
+        """The first sentence of the handler's docstring."""
+        return " ".join((self.handler.__doc__ or self.handler.__name__).split("\n\n")[0].split())
+
+
+def route(
+    methods: Iterable[str],
+    path: str,
+    *,
+    callers: Iterable[str] | None,
+    body: ma.Schema | None = None,
+    query: ma.Schema | None = None,
+    answer: ma.Schema | None = None,
+    refusals: Iterable[type[errors.Refusal]] = (),
+    aliases: Iterable[str] = (),
+    is_raw: bool = False,
+    is_logged: bool = True,
+) -> Callable[[type_of_handler], type_of_handler]:
+    """Declares a route; `callers=None` means that the listener authenticates in its own way (or nobody at all).
+
+    `is_raw` leaves body and query unread by schemas; `is_logged=False` counts successes without a log line each.
+    """
+    for each in (path, *aliases):
+        if not (each.startswith("/") and each.isascii() and "%" not in each and "?" not in each):
+            raise ValueError(f"a route is a static ASCII path, not {each!r}")
+
+    def declare(handler: type_of_handler) -> type_of_handler:
+        handler.__route__ = Route(  # type: ignore[attr-defined]
+            methods=tuple(methods),
+            path=path,
+            aliases=tuple(aliases),
+            handler=handler,
+            callers=None if callers is None else tuple(callers),
+            body=body,
+            query=query,
+            answer=answer,
+            refusals=tuple(refusals),
+            is_raw=is_raw,
+            is_logged=is_logged,
+        )
+        return handler
+
+    return declare
+
+
+def get(path: str, **declared: Any) -> Callable[[type_of_handler], type_of_handler]:
+    """A read; its `query` schema makes `call.args`."""
+    return route(("GET",), path, **declared)
+
+
+def post(path: str, **declared: Any) -> Callable[[type_of_handler], type_of_handler]:
+    """A write, or a read whose arguments need a body; its `body` schema makes `call.args`."""
+    return route(("POST",), path, **declared)
+
+
+def get_or_post(path: str, **declared: Any) -> Callable[[type_of_handler], type_of_handler]:
+    """A read taken both ways: `query` makes `call.args` for GET, `body` for POST, and both make the same."""
+    return route(("GET", "POST"), path, **declared)
+
+
+def declared(handler: type_of_handler) -> Route:
+    """The route of a decorated handler; TypeError for a function that is none."""
+    found = getattr(handler, "__route__", None)
+    if not isinstance(found, Route):
+        raise TypeError(f"{handler.__module__}.{handler.__qualname__} is not a route")
+    return found
+
+
+def table(handlers: Iterable[type_of_handler]) -> dict[str, dict[str, Route]]:
+    """Path → method → route; ValueError when two routes claim one place."""
+    found: dict[str, dict[str, Route]] = {}
+    for each in map(declared, handlers):
+        for path in each.paths:
+            for method in each.methods:
+                if method in (methods := found.setdefault(path, {})):
+                    raise ValueError(f"two routes for {method} {path}")
+                methods[method] = each
+    return found

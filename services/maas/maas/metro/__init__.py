@@ -1,0 +1,5 @@
+"""Stations of the metro: kept in memory, from the last good copy in the database, from masstransit (MA-85).
+
+A request never waits for masstransit. The periodic task brings the catalogue into the database, the database tells
+every process, and each process builds its index once per change.
+"""

@@ -1,0 +1,11 @@
+"""What time does to subscriptions."""
+
+from kit import fields, stq
+from maas.context import Context
+from maas.subscriptions import actions
+
+
+@stq.task("maas.subscriptions.settle", kwargs=fields.Strict(), time_limit_s=60, concurrency=1)
+async def settle(ctx: Context, claim: stq.Claim) -> None:
+    """Expires and cancels what is overdue (MA-40). Idempotent: what has moved is overdue no more."""
+    await actions.settle_overdue(db=ctx.db)

@@ -1,0 +1,18 @@
+"""The partner's routes about people."""
+
+from kit import web
+from maas.context import PARTNER, Context
+from maas.users import actions, model, schemas
+
+
+@web.post(
+    "/maas/v1/users/create",
+    aliases=("/maas/v1/user/create", "/maas/v1/user/register"),
+    callers=PARTNER,
+    body=schemas.NEW_USER,
+    answer=schemas.USER,
+    refusals=(model.PhoneInvalid, model.PhoneAlreadyBound, model.MaasUserAlreadyBound),
+)
+async def create(ctx: Context, call: web.Call) -> model.User:
+    """Registers the person whom VTB created, by phone (MX-16, MA-33)."""
+    return await actions.create(db=ctx.db, queue=ctx.queue, personal=ctx.personal, **call.args)
