@@ -1,0 +1,5 @@
+"""Journeys: whole stories of people and partners, told against live processes through their public APIs.
+
+`python -m journeys STACK` plays all of them, each step printed with what was asked and what was answered; the tests
+beside this package play the same ones.
+"""

@@ -10,8 +10,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from aiohttp import web
-
 from kit import logs, tickets
+
 from sandbox import app, callers, state, world
 
 CALLERS = ("passenger-authorizer", "coupons", "processing")
@@ -24,9 +24,9 @@ class Unusable(Exception):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs until a signal; 2 and one sentence on stderr when an argument can't be used."""
     parsed = _parser().parse_args(arguments)
-    logs.setup("sandbox", "INFO")
     try:
         here = _world(parsed)
+        logs.setup("sandbox", "INFO")
         asyncio.run(_serve(here, parsed.host, parsed.port))
     except (Unusable, state.StateBroken) as failure:
         sys.stderr.write(f"sandbox: {failure}\n")

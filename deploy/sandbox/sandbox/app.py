@@ -38,7 +38,9 @@ def build(here: world.World, debts_every_s: float = 0.5) -> web.Application:
     for door in DOORS:
         app.router.add_route(door.method, door.path, gate.Door(here, door).__call__)
     for neighbour in NEIGHBOURS:
-        for route in (*neighbour.routes, gate.UNKNOWN):
+        # A gateway takes every path by itself; for the others what no route takes is a broken contract.
+        is_gateway = any(route.is_proxy for route in neighbour.routes)
+        for route in (*neighbour.routes, *(() if is_gateway else (gate.UNKNOWN,))):
             handler = gate.Gate(here, neighbour, route)
             app.router.add_route(route.method, neighbour.prefix + route.path, handler.__call__)
 

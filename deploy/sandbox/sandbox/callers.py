@@ -18,8 +18,15 @@ _FIRST_PAUSE_S = 0.1
 _AGAIN = frozenset({429, 500, 502, 503, 504})
 
 
-class ServiceUnavailable(Exception):
-    """The service gave no answer that can be used; what it did is unknown."""
+class NoAnswer(Exception):
+    """The service gave no answer that can be used; `status` is what a gateway says then.
+
+    503: it was not reached, so nothing was done; 504 and 502: what it did is unknown.
+    """
+
+    def __init__(self, service: str, status: int) -> None:
+        super().__init__(service)
+        self.status = status
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,19 +74,19 @@ class Callers:
             await self._session.close()
 
     async def post(self, caller: str, service: str, path: str, body: Mapping[str, Any]) -> Reply:
-        """Posts as `caller`, up to three times; ServiceUnavailable when the last attempt gave nothing usable."""
+        """Posts as `caller`, up to three times; NoAnswer when the last attempt gave nothing usable."""
         for attempt in range(ATTEMPTS):
             if attempt:
                 await asyncio.sleep(_FIRST_PAUSE_S * 2 ** (attempt - 1) * random.uniform(0.5, 1.0))  # noqa: S311
             reply = await self._post_once(caller, service, path, body)
             if reply is not None and reply.status not in _AGAIN:
                 return reply
-        raise ServiceUnavailable(service)
+        raise NoAnswer(service, 503)
 
     async def forward(
         self, caller: str, service: str, method: str, path: str, headers: Mapping[str, str], body: bytes
     ) -> Forwarded:
-        """Passes a request on once, `path` raw with its query; ServiceUnavailable when there was no answer."""
+        """Passes a request on once, `path` raw with its query; NoAnswer when there was none."""
         url = yarl.URL(self._base(service) + path, encoded=True)
         sent = {**headers, wire.TICKET: self._tickets[caller]}
         timeout = aiohttp.ClientTimeout(total=FORWARD_TIMEOUT_S)
@@ -88,8 +95,12 @@ class Callers:
                 method, url, headers=sent, data=body or None, timeout=timeout, allow_redirects=False
             ) as response:
                 return Forwarded(response.status, await response.read(), response.headers.copy())
-        except (aiohttp.ClientError, TimeoutError):
-            raise ServiceUnavailable(service) from None
+        except aiohttp.ClientConnectorError:
+            raise NoAnswer(service, 503) from None
+        except TimeoutError:
+            raise NoAnswer(service, 504) from None
+        except aiohttp.ClientError:
+            raise NoAnswer(service, 502) from None
 
     async def _post_once(self, caller: str, service: str, path: str, body: Mapping[str, Any]) -> Reply | None:
         timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
@@ -106,7 +117,7 @@ class Callers:
         try:
             return self._services[service]
         except KeyError:
-            raise ServiceUnavailable(f"no address of {service} was given") from None
+            raise NoAnswer(service, 503) from None
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:

@@ -4,9 +4,11 @@ import asyncio
 from typing import Any
 
 from aiohttp import web
-
 from kit import errors, logs
+
 from sandbox import faults, journal, wire, world
+
+_SHOWN = 16_384
 
 
 async def _unknown(here: world.World, call: wire.Call) -> Any:
@@ -28,7 +30,7 @@ class Gate:
 
     async def __call__(self, request: web.Request) -> web.StreamResponse:
         """Serves one call and notes how it ended."""
-        raw = await request.read()
+        raw = await _read(request)
         entry = self._world.journal.begin(
             self._neighbour.name, request.method, request.path, dict(request.query), _shown(raw)
         )
@@ -44,7 +46,7 @@ class Gate:
         return response
 
     async def _fail(
-        self, request: web.Request, raw: bytes, entry: journal.Entry, fault: faults.Fault
+        self, request: web.Request, raw: bytes | None, entry: journal.Entry, fault: faults.Fault
     ) -> web.StreamResponse:
         if fault.mode == "down":
             return faults.reset_connection(request)
@@ -61,9 +63,11 @@ class Gate:
         return response
 
     async def _answer(
-        self, request: web.Request, raw: bytes, entry: journal.Entry, *, is_refused: bool = False
+        self, request: web.Request, raw: bytes | None, entry: journal.Entry, *, is_refused: bool = False
     ) -> web.Response:
         try:
+            if raw is None:
+                raise wire.ContractViolation({"body": ["too large"]})
             self._check_ticket(request, entry)
             call = wire.load(self._route, request, raw)
             if is_refused and self._route is not UNKNOWN:
@@ -120,14 +124,23 @@ async def error_form(request: web.Request, handler: Any) -> web.StreamResponse:
         return wire.error(refusal.status, code, f"{refusal.reason}.")
 
 
+async def _read(request: web.Request) -> bytes | None:
+    try:
+        return await request.read()
+    except web.HTTPRequestEntityTooLarge:
+        return None
+
+
 def _response(result: Any) -> web.Response:
     return result if isinstance(result, web.Response) else wire.answer(result)
 
 
-def _shown(raw: bytes) -> Any:
+def _shown(raw: bytes | None) -> Any:
     if not raw:
         return None
+    if len(raw) > _SHOWN:
+        return raw[:_SHOWN].decode("utf-8", "replace")
     try:
         return wire.parse(raw)
     except wire.ContractViolation:
-        return raw[:4096].decode("utf-8", "replace")
+        return raw.decode("utf-8", "replace")

@@ -11,8 +11,8 @@ from sandbox import faults, fields, wire, world
 class LogQuery(fields.Strict):
     """`GET /_log`: calls of one neighbour; `since` is a `seq` (later ones) or a time in RFC 3339."""
 
-    neighbour = fields.Text()
-    since = fields.Text()
+    neighbour = fields.Text(r"[a-z-]{0,64}")
+    since = fields.Text(r"[0-9TZ:.+ -]{0,64}")
 
 
 class Order(fields.Strict):
@@ -39,8 +39,8 @@ async def ping(here: world.World, call: wire.Call) -> Any:
 
 async def log(here: world.World, call: wire.Call) -> Any:
     """The calls received, oldest first; a bounded number is kept."""
-    after, since = _since(call.query.get("since", "0"))
-    return {"calls": here.journal.calls(call.query.get("neighbour"), after, since)}
+    after, since = _since(call.query.get("since") or "0")
+    return {"calls": here.journal.calls(call.query.get("neighbour") or None, after, since)}
 
 
 async def stats(here: world.World, call: wire.Call) -> Any:
@@ -97,5 +97,5 @@ def doors(neighbours: tuple[wire.Neighbour, ...]) -> tuple[wire.Route, ...]:
         wire.Route("GET", "/_faults", show_faults),
         wire.Route("PUT", f"/_faults/{{neighbour:{names}}}", order_fault, body=Order()),
         wire.Route("DELETE", "/_faults", clear_faults),
-        wire.Route("POST", "/_reset", reset, body=Nothing()),
+        wire.Route("POST", "/_reset", reset, body=Nothing(), may_be_empty=True),
     )

@@ -12,7 +12,7 @@ from multidict import MultiMapping
 if TYPE_CHECKING:
     from sandbox.world import World
 
-MAX_BODY = 1 << 20
+MAX_BODY = 1 << 18
 TICKET = "X-Ya-Service-Ticket"
 
 
@@ -51,7 +51,10 @@ Handler = Callable[["World", Call], Awaitable[Any]]
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One operation. Without `callers` no ticket is asked for: it is the operators' or the demo's own door."""
+    """One operation. Without `callers` no ticket is asked for: it is the operators' or the demo's own door.
+
+    `is_proxy` takes any body and query as they are; with `may_be_empty` no body is the same as `{}`.
+    """
 
     method: str
     path: str
@@ -60,6 +63,7 @@ class Route:
     query: ma.Schema | None = None
     callers: tuple[str, ...] = ()
     is_proxy: bool = False
+    may_be_empty: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +119,8 @@ def _load_body(route: Route, request: web.Request, raw: bytes, reasons: dict[str
         if raw:
             reasons["body"] = ["no body is expected"]
         return None
+    if not raw and route.may_be_empty:
+        return route.body.load({})
     if request.content_type != "application/json":
         reasons["Content-Type"] = ["not application/json"]
     try:

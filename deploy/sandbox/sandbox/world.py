@@ -4,7 +4,9 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from sandbox import callers, catalogue, faults, journal, state
+from sandbox import callers, catalogue, state
+from sandbox import faults as fault_orders
+from sandbox import journal as journals
 
 
 class Verifier(Protocol):
@@ -22,8 +24,8 @@ class World:
     verifier: Verifier
     services: callers.Callers
     stations: catalogue.Catalogue = field(default_factory=catalogue.load)
-    journal: journal.Journal = field(default_factory=journal.Journal)
-    faults: faults.Faults = field(default_factory=faults.Faults)
+    journal: journals.Journal = field(default_factory=journals.Journal)
+    faults: fault_orders.Faults = field(default_factory=fault_orders.Faults)
     order_locks: dict[str, asyncio.Lock] = field(default_factory=dict)
 
     def lock_of(self, order_id: str) -> asyncio.Lock:

@@ -46,10 +46,10 @@ class GeoSchema(fields.Strict):
 
 
 TARIFFS = dynconf.Value(
-    "MAAS_TARIFFS", ma.List(ma.Nested(TariffVariantSchema)), doc="Tariffs that were agreed with the partner (MA-45 d)"
+    "MAAS_TARIFFS", ma.List(ma.Nested(TariffVariantSchema)), "Tariffs that were agreed with the partner (MA-45 d)"
 )
-GEO = dynconf.Value("MAAS_GEO", ma.Nested(GeoSchema), doc="The rules of a ride by subscription (MA-90)")
+GEO = dynconf.Value("MAAS_GEO", ma.Nested(GeoSchema), "The rules of a ride by subscription (MA-90)")
 RESERVE_TTL_S = dynconf.Value(
-    "MAAS_RESERVE_TTL_S", fields.Whole(least=60, most=86_400), doc="How long a reservation waits for its payment"
+    "MAAS_RESERVE_TTL_S", fields.Whole(least=60, most=86_400), "How long a reservation waits for its payment"
 )
 VALUES = (TARIFFS, GEO, RESERVE_TTL_S, http_client.CLIENT_QOS)

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import marshmallow as ma
-
 from kit import clock
+
 from sandbox import callers, fields, state, wire, world
 
 
@@ -59,6 +59,7 @@ async def generate(here: world.World, call: wire.Call) -> Any:
             expires_at=asked["expires_at"],
         )
         here.store.state.promocodes[known.promocode] = known
+        here.store.state.codes_by_token[known.token] = known.promocode
         here.store.save()
     elif known.yandex_uids != sorted(asked["yandex_uids"]):
         raise wire.Refused(409, "token_conflict")
@@ -88,7 +89,7 @@ async def check(here: world.World, asked: Mapping[str, Any]) -> dict[str, Any]:
         return {"valid": False, "valid_any": False, "error_code": refused}
     try:
         reply = await here.services.post("coupons", "maas", "/maas/v1/check-promocode", asked)
-    except callers.ServiceUnavailable:
+    except callers.NoAnswer:
         return {"valid": False, "valid_any": False, "error_code": "check_unavailable"}
     if not reply.is_ok:
         return {"valid": False, "valid_any": False, "error_code": reply.code}
@@ -110,7 +111,8 @@ def _refused_here(here: world.World, asked: Mapping[str, Any]) -> str | None:
 
 
 def _of_token(here: world.World, token: str) -> state.Promocode | None:
-    return next((one for one in here.store.state.promocodes.values() if one.token == token), None)
+    code = here.store.state.codes_by_token.get(token)
+    return None if code is None else here.store.state.promocodes[code]
 
 
 def _new_code(here: world.World) -> str:

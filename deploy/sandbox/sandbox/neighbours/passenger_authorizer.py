@@ -20,6 +20,7 @@ OWNERS = (
 )
 _UP = ("Content-Type", "X-Idempotency-Token", "X-YaRequestId", "X-YaTaxi-Client-TimeoutMs", "traceparent")
 _DOWN = ("Content-Type", "Retry-After", "X-YaRequestId", "X-Should-Retry", "ETag")
+_FAILURES = {502: "bad_service", 503: "service_unavailable", 504: "service_timeout"}
 _LANGUAGES = ("ru", "en")
 
 
@@ -37,8 +38,8 @@ async def forward(here: world.World, call: wire.Call) -> Any:
             _headers(here, person, call),
             call.body,
         )
-    except callers.ServiceUnavailable:
-        raise wire.Refused(503, "service_unavailable") from None
+    except callers.NoAnswer as failure:
+        raise wire.Refused(failure.status, _FAILURES[failure.status]) from None
     headers = {name: answer.headers[name] for name in _DOWN if name in answer.headers}
     return web.Response(status=answer.status, body=answer.body, headers=headers)
 

@@ -8,6 +8,7 @@ import asyncio
 from typing import Any
 
 from kit import clock, logs
+
 from sandbox import callers, fields, people, state, wire, world
 from sandbox.neighbours import coupons
 
@@ -106,7 +107,7 @@ async def _hold(here: world.World, order: state.Order) -> Any:
     here.store.save()
     try:
         reply = await here.services.post(NAME, "maas", "/maas/v1/rides/hold", _ride(order))
-    except callers.ServiceUnavailable:
+    except callers.NoAnswer:
         order.status = "failed"
         here.store.save()
         raise wire.Refused(502, "maas_unavailable", "maas did not answer; the hold is being released.") from None
@@ -139,7 +140,7 @@ async def _settle(here: world.World, order: state.Order) -> bool:
         body = order.ending
     try:
         reply = await here.services.post(NAME, "maas", f"/maas/v1/rides/{order.owed}", body)
-    except callers.ServiceUnavailable:
+    except callers.NoAnswer:
         return False
     if order.owed == "complete":
         order.status, order.ride = "finished", reply.payload
@@ -182,7 +183,7 @@ NEIGHBOUR = wire.Neighbour(
     routes=(
         wire.Route("POST", "/orders", create, body=NewOrder()),
         wire.Route("GET", "/orders/{order_id}", show),
-        wire.Route("POST", "/orders/{order_id}/finish", finish, body=Finish()),
-        wire.Route("POST", "/orders/{order_id}/cancel", cancel, body=Cancel()),
+        wire.Route("POST", "/orders/{order_id}/finish", finish, body=Finish(), may_be_empty=True),
+        wire.Route("POST", "/orders/{order_id}/cancel", cancel, body=Cancel(), may_be_empty=True),
     ),
 )

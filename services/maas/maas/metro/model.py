@@ -49,7 +49,7 @@ class Stations:
     """An immutable index of all stations."""
 
     def __init__(self, stations: Iterable[Station]) -> None:
-        self._index = geo.Nearest((station.point, station) for station in stations)
+        self._index = geo.Nearest(stations)
 
     @classmethod
     def from_rows(cls, rows: Iterable[dict[str, Any]]) -> "Stations":

@@ -13,7 +13,10 @@ async def create(
 
     Asking again with the same pair changes nothing. PhoneInvalid, PhoneAlreadyBound, MaasUserAlreadyBound.
     """
-    personal_phone_id = await personal.store_phone(model.normalized_phone(phone))
+    try:
+        personal_phone_id = await personal.store_phone(model.normalized_phone(phone))
+    except personal_client.PhoneInvalid:
+        raise model.PhoneInvalid from None
     try:
         async with db.transaction() as tx:
             user = await queries.insert_link(tx, personal_phone_id, maas_user_id)

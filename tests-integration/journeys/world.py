@@ -1,0 +1,154 @@
+"""The live stack as a journey sees it: who can ask what, how a step is told, and what must stay unseen."""
+
+import asyncio
+import contextlib
+import json
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+PATIENCE_S = 60.0
+_NOT_NOW = frozenset({429, 500, 502, 503, 504})
+
+
+class StepFailed(Exception):
+    """A step of a journey did not go as it must."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back."""
+
+    status: int
+    body: Any
+
+    @property
+    def code(self) -> str | None:
+        """The code of a refusal."""
+        return self.body.get("code") if isinstance(self.body, dict) else None
+
+
+@dataclass
+class World:
+    """A running stack, as `stack.json` describes it."""
+
+    stack: Mapping[str, Any]
+    http: aiohttp.ClientSession
+    out: Callable[[str], None] = print
+    secrets: set[str] = field(default_factory=set)
+    steps: int = 0
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def opened(cls, stack_file: Path, out: Callable[[str], None] = print) -> AsyncIterator["World"]:
+        """The world of a stack file."""
+        stack = json.loads(stack_file.read_text("utf-8"))
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as http:
+            world = cls(stack, http, out)
+            world.secrets |= {*stack["api_keys"].values(), *stack["tickets"].values()}
+            yield world
+
+    def url(self, service: str, kind: str = "api") -> str:
+        """The base URL of a service, or of the sandbox."""
+        if service == "sandbox":
+            return str(self.stack["sandbox"]["api"])
+        return str(self.stack["services"][service][kind])
+
+    async def partner(
+        self, method: str, path: str, body: Any = None, *, key: str | None = "vtb", patient: bool = True
+    ) -> Answer:
+        """A call of the bank through the public edge; `key` names a key of the stack, or None for none."""
+        headers = {} if key is None else {"X-API-Key": self.stack["api_keys"].get(key, key)}
+        return await self.ask(
+            method, self.url("maas-authproxy") + "/maas-authproxy/v1" + path, body, headers, patient=patient
+        )
+
+    async def passenger(self, session: str, method: str, path: str, body: Any = None) -> Answer:
+        """A call of a person's app through the authorising gateway."""
+        headers = {"Authorization": f"Bearer {session}", "X-Request-Language": "ru"}
+        return await self.ask(method, self.url("sandbox") + "/passenger" + path, body, headers)
+
+    async def sandbox(self, method: str, path: str, body: Any = None) -> Answer:
+        """A call to the world around the services."""
+        return await self.ask(method, self.url("sandbox") + path, body, {})
+
+    async def ask(
+        self, method: str, url: str, body: Any, headers: Mapping[str, str], *, patient: bool = True
+    ) -> Answer:
+        """Asks, as a good client does: whatever did not surely happen is asked again, for a minute at the most."""
+        until = time.monotonic() + PATIENCE_S
+        while True:
+            try:
+                async with self.http.request(method, url, json=body, headers=headers) as response:
+                    raw = await response.read()
+                    answer = Answer(response.status, json.loads(raw) if raw else None)
+            except (aiohttp.ClientError, TimeoutError, OSError) as error:
+                answer = Answer(0, type(error).__name__)
+            if not patient or answer.status not in (0, *_NOT_NOW) or time.monotonic() > until:
+                self._tell(f"{method} {url.partition('//')[2].partition('/')[2]}", body, answer)
+                return answer
+            await asyncio.sleep(0.2)
+
+    async def eventually(self, ask: Callable[[], Awaitable[Answer]], wanted: Callable[[Any], bool]) -> Answer:
+        """Asks until the answer is the wanted one, and tells only that one; StepFailed after a minute."""
+        until = time.monotonic() + PATIENCE_S
+        out, told = self.out, list[str]()
+        while True:
+            told.clear()
+            self.out = told.append
+            try:
+                answer = await ask()
+            finally:
+                self.out = out
+            if answer.status == 200 and wanted(answer.body):
+                for line in told:
+                    out(line)
+                return answer
+            if time.monotonic() > until:
+                raise StepFailed(f"waited {PATIENCE_S:.0f} s, the last answer was {answer}")
+            await asyncio.sleep(0.1)
+
+    @contextlib.contextmanager
+    def step(self, title: str) -> Iterator[None]:
+        """One step, told with its title, its calls and its time."""
+        self.steps += 1
+        self.out(f"\n  {self.steps:2}. {title}")
+        started = time.monotonic()
+        yield
+        self.out(f"      ok, {(time.monotonic() - started) * 1000:.0f} ms")
+
+    def keep_secret(self, *values: str | None) -> None:
+        """Never shows these, here or, so the tests make sure, in any log."""
+        self.secrets |= {value for value in values if value}
+
+    def _tell(self, asked: str, body: Any, answer: Answer) -> None:
+        self.out(self._masked(f"      → {asked} {_short(body) if body is not None else ''}"))
+        self.out(self._masked(f"      ← {answer.status} {_short(answer.body)}"))
+
+    def _masked(self, text: str) -> str:
+        for secret in self.secrets:
+            text = text.replace(secret, "***")
+        return text
+
+
+def _short(body: Any) -> str:
+    text = json.dumps(body, ensure_ascii=False)
+    return text if len(text) <= 300 else text[:297] + "..."
+
+
+def expect(answer: Answer, status: int, code: str | None = None, **fields: Any) -> Any:
+    """The body of an answer that is as it must be; StepFailed otherwise."""
+    found = {} if not isinstance(answer.body, dict) else {name: answer.body.get(name) for name in fields}
+    if answer.status != status or answer.code != code or found != fields:
+        raise StepFailed(f"expected {status} {code or ''} {fields or ''}, got {answer.status} {answer.body}")
+    return answer.body
+
+
+def complain(message: str) -> None:
+    """One line on the error stream."""
+    print(message, file=sys.stderr)
