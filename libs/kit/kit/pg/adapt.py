@@ -62,7 +62,7 @@ def register() -> None:
     psycopg2.extensions.register_adapter(enum.Enum, _member)
     psycopg2.extras.register_default_json(globally=True, loads=orjson.loads)
     psycopg2.extras.register_default_jsonb(globally=True, loads=orjson.loads)
-    psycopg2.extras.register_uuid()
+    psycopg2.extras.register_uuid()  # type: ignore[no-untyped-call]
 
 
 def json_names(sql: str) -> frozenset[str]:

@@ -14,7 +14,7 @@ import aiopg
 import psycopg2
 import psycopg2.extensions
 
-from kit.pg import adapt, dsn, faults
+from kit.pg import adapt, faults, session
 
 CONNECT_TIMEOUT_S = 2.0
 # How much longer than the server's own limit an answer is waited for before the connection counts as dead.
@@ -33,7 +33,7 @@ class Link(aiopg.Connection):
         """Connects within 2 s; OSError, TimeoutError or a driver's error when that fails."""
         async with asyncio.timeout(CONNECT_TIMEOUT_S):
             failure: Exception = OSError("the host has no address")
-            for address in await dsn.addresses(wanted):
+            for address in await session.addresses(wanted):
                 try:
                     return await cls._opened(wanted, address, answer_limit_s)
                 except (OSError, RuntimeError, psycopg2.Error) as error:
@@ -59,21 +59,21 @@ class Link(aiopg.Connection):
         self._sent_at: float | None = None
         super().__init__(*args, **kwargs)
 
-    def status(self) -> int:
+    def transaction_status(self) -> int:
         """libpq's state of the transaction, as this side knows it."""
         return cast(int, self._conn.get_transaction_status())
 
     def is_usable(self) -> bool:
         """Whether the next task may have it: alive, outside of a transaction, nothing under way."""
-        return not self._conn.closed and not self.is_spent and self._waiter is None and self.status() == IDLE
+        return (
+            not self._conn.closed and not self.is_spent and self._waiter is None and self.transaction_status() == IDLE
+        )
 
     def is_quiet(self) -> bool:
-        """Whether a connection that lay idle is still alive: hears what the server said meanwhile, such as good-bye."""
-        if self._conn.closed:
-            return False
-        if self._poller.poll(0):
+        """Whether a connection that lay idle is still alive: the server has not said anything meanwhile."""
+        if not self._conn.closed and self._poller.poll(0):
             self._ready(self._weakref)
-        return not self._conn.closed
+        return not self._conn.closed and not self.is_spent
 
     def drop(self) -> None:
         """Closes it, now; whoever waits for an answer gets `ConnectionLost`."""
@@ -109,7 +109,8 @@ class Link(aiopg.Connection):
         except TimeoutError:
             raise self._given_up() from None
         except BaseException:
-            if not waiter.done() or waiter.cancelled():
+            # An answer that came in the same turn of the loop leaves the connection in order.
+            if not waiter.done() or waiter.cancelled() or waiter.exception() is not None:
                 self.drop()
             raise
         finally:
@@ -194,6 +195,9 @@ class Link(aiopg.Connection):
             link._failed(error)
             return
         link._hear()
+        if link._waiter is None and link.on_notify is None:
+            # Nothing was asked: most likely a good-bye, whose end of file is still to come.
+            link.is_spent = True
         if state == psycopg2.extensions.POLL_WRITE:
             link._want_to_write()
             return
