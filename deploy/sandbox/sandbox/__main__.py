@@ -10,8 +10,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from aiohttp import web
-from kit import logs, tickets
 
+from kit import logs, tickets
 from sandbox import app, callers, state, world
 
 CALLERS = ("passenger-authorizer", "coupons", "processing")

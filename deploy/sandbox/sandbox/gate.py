@@ -4,8 +4,8 @@ import asyncio
 from typing import Any
 
 from aiohttp import web
-from kit import errors, logs
 
+from kit import errors, logs
 from sandbox import faults, journal, wire, world
 
 _SHOWN = 16_384

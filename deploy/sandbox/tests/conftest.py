@@ -9,6 +9,7 @@ from typing import Any
 import aiohttp
 import pytest
 from aiohttp import test_utils, web
+
 from kit import tickets
 from sandbox import app, callers, state, world
 

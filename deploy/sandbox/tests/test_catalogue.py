@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from sandbox import catalogue
 
 SNAPSHOT = Path(__file__).parents[4] / "shared" / "data" / "moscow_metro.csv"

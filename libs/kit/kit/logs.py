@@ -50,9 +50,12 @@ def allow(*fields: str) -> None:
 
 
 # What kit itself and almost every service say.
-allow("attempt", "caller", "code", "count", "dropped", "duration_ms", "kind", "logger", "message", "method", "name")
-allow("neighbour", "outcome", "path", "port", "queue", "reason", "refusal", "route", "state", "status", "step")
-allow("task", "version", "where", "word", "api_port", "monitor_port", "ms", "error")
+_COMMON = (
+    "api_port attempt cache call caller code count dropped duration_ms error fields kind logger message method "
+    "monitor_port ms name neighbour outcome path port queue reason refusal retry_after_s route state status step task "
+    "version where word"
+)
+allow(*_COMMON.split())
 
 
 def setup(service: str, level: str = "INFO", file: BinaryIO | None = None) -> None:
@@ -225,9 +228,9 @@ class _StdlibHandler(logging.Handler):
 
 
 def _message(record: logging.LogRecord) -> str:
-    if isinstance(record.args, tuple):
-        record.args = tuple(_safe_args(record.args))
-    text = record.getMessage()
+    text = str(record.msg)
+    if record.args:
+        text %= tuple(_safe_args(record.args)) if isinstance(record.args, tuple) else record.args
     # asyncio writes the repr of the failed task, with the exception's message in it, on the lines after the first.
     return text.partition("\n")[0] if record.name == "asyncio" else text
 

@@ -11,7 +11,7 @@ import gettext
 import importlib.util
 import io
 import string
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +58,10 @@ class Catalogue:
         text = self._counted(language, msgid, msgid if found is None or not msgid else found.gettext(msgid))
         return _filled(text, args) if args or _is_strict else text
 
+    def knows(self, language: str, msgid: str) -> bool:
+        """True when `language` has a translation of its own."""
+        return bool(msgid) and msgid in self._known(language)
+
     def plural(self, language: str, singular: str, plural: str, n: int, /, **args: Any) -> str:
         """The form of the text that goes with `n`, which also fills `{n}`."""
         found = self._compiled.get(language)
@@ -86,6 +90,17 @@ class Catalogue:
     def _known(self, language: str) -> Mapping[Any, str]:
         compiled = self._compiled.get(language)
         return {} if compiled is None else compiled._catalog  # type: ignore[attr-defined]
+
+
+def speaker(*catalogues: Catalogue) -> Callable[[str, str], str]:
+    """`say(language, msgid)`: the text of the first catalogue that has one, else the msgid itself."""
+
+    def say(language: str, msgid: str) -> str:
+        knowing = (catalogue for catalogue in catalogues if catalogue.knows(language, msgid))
+        found = next(knowing, None)
+        return msgid if found is None else found.get(language, msgid)
+
+    return say
 
 
 def _folder_of(package: str) -> Path:

@@ -3,11 +3,12 @@ asks maas (MA-91).
 """
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 import marshmallow as ma
-from kit import clock
 
+from kit import clock
 from sandbox import callers, fields, state, wire, world
 
 
@@ -99,6 +100,11 @@ async def check(here: world.World, asked: Mapping[str, Any]) -> dict[str, Any]:
     return verdict | {name: reply.payload[name] for name in ("message", "details") if reply.payload.get(name)}
 
 
+async def codes(here: world.World, call: wire.Call) -> Any:
+    """Every code that was made, in its order."""
+    return {"codes": [asdict(code) for code in here.store.state.promocodes.values()]}
+
+
 def _refused_here(here: world.World, asked: Mapping[str, Any]) -> str | None:
     known = here.store.state.promocodes.get(asked["promocode"])
     if known is None:
@@ -129,5 +135,6 @@ NEIGHBOUR = wire.Neighbour(
         wire.Route("POST", "/internal/generate", generate, body=Generate(), callers=("maas",)),
         wire.Route("POST", "/internal/deactivate", deactivate, body=Deactivate(), callers=("maas",)),
         wire.Route("POST", "/couponcheck", couponcheck, body=Check()),
+        wire.Route("GET", "/_codes", codes),
     ),
 )

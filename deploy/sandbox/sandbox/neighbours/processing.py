@@ -8,7 +8,6 @@ import asyncio
 from typing import Any
 
 from kit import clock, logs
-
 from sandbox import callers, fields, people, state, wire, world
 from sandbox.neighbours import coupons
 

@@ -100,7 +100,7 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 
 def _is_listed(name: str) -> Callable[[Mapping[str, Any], str, Mapping[str, Any]], bool]:
-    return lambda when, _, arguments: str(arguments.get(name)) in when[name]
+    return lambda when, _, arguments: arguments.get(name) is not None and str(arguments[name]) in when[name]
 
 
 def _has_flag(when: Mapping[str, Any], experiment: str, arguments: Mapping[str, Any]) -> bool:

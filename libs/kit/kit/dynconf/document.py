@@ -61,9 +61,8 @@ def load(
     experiments: Sequence[declarations.Experiment],
 ) -> Snapshot:
     """Checks the whole document against what was declared; `Broken` with every mistake in it."""
-    lines: dict[Path, int] = {}
     try:
-        document = _parsed(raw, lines)
+        document, lines = _parsed(raw)
     except _Mistake as mistake:
         raise Broken(source, [str(mistake)]) from None
     mistakes: list[tuple[Path, str]] = []
@@ -81,13 +80,15 @@ def load(
 _PARTS = ("configs", "experiments")
 
 
-def _parsed(raw: bytes, lines: dict[Path, int]) -> dict[Any, Any]:
+def _parsed(raw: bytes) -> tuple[dict[str, Any], dict[Path, int]]:
     if len(raw) > MAX_BYTES:
         raise _Mistake(f"it is larger than {MAX_BYTES} bytes")
     loader = _Loader(raw)
+    builder = _Builder(loader)
     try:
+        _check_events(raw)
         node = loader.get_single_node()
-        document = {} if node is None else _built(loader, node, (), lines)
+        document = {} if node is None else builder.built(node, ())
     except yaml.MarkedYAMLError as wrong:
         where = f"line {wrong.problem_mark.line + 1}: " if wrong.problem_mark else ""
         raise _Mistake(f"{where}is not YAML: {wrong.problem}") from None
@@ -97,37 +98,55 @@ def _parsed(raw: bytes, lines: dict[Path, int]) -> dict[Any, Any]:
         loader.dispose()
     if not isinstance(document, dict):
         raise _Mistake("it is not a mapping of configs and experiments")
-    return document
+    return document, builder.lines
 
 
-def _built(loader: Any, node: Any, path: Path, lines: dict[Path, int]) -> Any:
-    line = node.start_mark.line + 1
-    if path in lines or len(path) > _MAX_DEPTH:
-        raise _Mistake(f"line {line}: {_dotted(path)} is given twice or too deep")
-    lines[path] = line
-    if isinstance(node, yaml.MappingNode):
-        return {
-            (name := _key(key)): _built(loader, item, (*path, name), _keyed(lines, key, (*path, name)))
-            for key, item in node.value
-        }
-    if isinstance(node, yaml.SequenceNode):
-        return [_built(loader, item, (*path, number), lines) for number, item in enumerate(node.value)]
-    value = loader.construct_object(node)
-    if not isinstance(value, (str, int, float, bool, type(None))) or value in (math.inf, -math.inf):
-        raise _Mistake(f"line {line}: {_dotted(path)} is not a plain value")
-    return value
+def _check_events(raw: bytes) -> None:
+    """Refuses what the library builds recursively in C, where a deep enough document ends the process."""
+    depth = 0
+    for event in yaml.parse(raw, Loader=_Loader):
+        if isinstance(event, (yaml.MappingStartEvent, yaml.SequenceStartEvent)):
+            depth += 1
+        elif isinstance(event, (yaml.MappingEndEvent, yaml.SequenceEndEvent)):
+            depth -= 1
+        if depth > _MAX_DEPTH or isinstance(event, yaml.AliasEvent):
+            line = event.start_mark.line + 1 if event.start_mark else 1
+            raise _Mistake(f"line {line}: repeats an anchor or is nested too deeply")
 
 
-def _key(node: Any) -> str:
-    if not isinstance(node, yaml.ScalarNode):
-        raise _Mistake(f"line {node.start_mark.line + 1}: a key is not a plain text")
-    return str(node.value)
+class _Builder:
+    """Makes plain values of the nodes, and remembers where each of them stood."""
+
+    def __init__(self, loader: Any) -> None:
+        self._loader = loader
+        self.lines: dict[Path, int] = {}
+
+    def built(self, node: Any, path: Path) -> Any:
+        self.lines[path] = node.start_mark.line + 1
+        if isinstance(node, yaml.MappingNode):
+            return self._mapping(node, path)
+        if isinstance(node, yaml.SequenceNode):
+            return [self.built(item, (*path, number)) for number, item in enumerate(node.value)]
+        value = self._loader.construct_object(node)
+        is_plain = value is None or isinstance(value, (str, int, float))
+        if not is_plain or (isinstance(value, float) and not math.isfinite(value)):
+            raise _mistake(node, path, "is not a plain value")
+        return value
+
+    def _mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for key, item in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise _mistake(key, path, "has a key that is not a plain text")
+            name = str(key.value)
+            if name in found:
+                raise _mistake(key, (*path, name), "is given twice")
+            found[name] = self.built(item, (*path, name))
+        return found
 
 
-def _keyed(lines: dict[Path, int], key: Any, path: Path) -> dict[Path, int]:
-    if path in lines:
-        raise _Mistake(f"line {key.start_mark.line + 1}: {_dotted(path)} is given twice")
-    return lines
+def _mistake(node: Any, path: Path, text: str) -> _Mistake:
+    return _Mistake(f"line {node.start_mark.line + 1}: {_dotted(path)} {text}")
 
 
 def _values(raw: Any, declared: Sequence[declarations.Value], mistakes: list[tuple[Path, str]]) -> dict[str, Any]:
