@@ -1,0 +1,1 @@
+"""maas-authproxy: the public edge of maas, where partners come in with an API key."""
