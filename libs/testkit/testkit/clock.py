@@ -4,6 +4,7 @@ The services judge expiry by the database's clock, so this is what they would se
 """
 
 import datetime
+from dataclasses import dataclass
 
 from kit import pg
 
@@ -16,13 +17,19 @@ GROUP BY table_schema, table_name
 """
 
 
+@dataclass(frozen=True, slots=True)
+class _Table:
+    table: str
+    moves: str
+
+
 async def advance(dsn: str, span: datetime.timedelta, *, schemas: tuple[str, ...]) -> None:
     """Makes `span` pass for the tables of `schemas`; needs a superuser, since no trigger may see it."""
     db = await pg.Database.open(dsn, name="clock", size=1)
     try:
         async with db.transaction() as tx:
             await tx.run("SET LOCAL session_replication_role = replica")
-            for row in await tx.all(dict, _TABLES, schemas=list(schemas)):
-                await tx.run(f"UPDATE {row['table']} SET {row['moves'].replace('$span$', '%(span)s')}", span=span)
+            for moved in await tx.all(_Table, _TABLES, schemas=list(schemas)):
+                await tx.run(f"UPDATE {moved.table} SET {moved.moves.replace('$span$', '%(span)s')}", span=span)
     finally:
         await db.close()

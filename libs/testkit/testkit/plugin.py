@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from testkit import servers
+from testkit.neighbours import neighbours
 from testkit.servers import containers, shared
 from testkit.waiting import until
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from kit import migrate
     from testkit import databases
 
-__all__ = ["until"]
+__all__ = ["neighbours", "until"]
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 def _drop_templates(run: Run) -> None:
     address = os.environ.get("TEST_POSTGRES_DSN")
     if address and any(run.folder.glob("template_*.done")):
-        from testkit import databases  # noqa: PLC0415
+        from testkit import databases
 
         databases.Databases(address, run.folder, run.name).drop_templates()
 
@@ -135,7 +136,7 @@ def own_rabbitmq() -> Iterator[servers.RabbitServer]:
 @pytest.fixture(scope="session")
 def testkit_databases(postgres_server: PostgresServer, testkit_run: Run) -> "databases.Databases":
     """The templates of the run."""
-    from testkit import databases  # noqa: PLC0415  (only tests with a database pay for its import)
+    from testkit import databases
 
     return databases.Databases(postgres_server.dsn, testkit_run.folder, testkit_run.name)
 
@@ -145,6 +146,6 @@ def make_database(
     testkit_databases: "databases.Databases", postgres_server: PostgresServer
 ) -> Callable[[Sequence["migrate.Stream"]], "databases.Clone"]:
     """`async with make_database([Stream(…), …]) as dsn:` (or `with`): a fresh migrated database, dropped at the end."""
-    from testkit import databases  # noqa: PLC0415
+    from testkit import databases
 
     return lambda streams: databases.Clone(testkit_databases, postgres_server.dsn, streams)

@@ -125,6 +125,7 @@ async def started(
     """
     (folder / "jwks.json").write_text(tickets.jwks(_key()))
     (folder / "ticket").write_text(ticket_of(service.name))
+    urls: dict[str, Any] = {f"{name}_url": neighbours[name].url for name in names}
     made = service.settings(
         api_port=0,
         monitor_port=0,
@@ -134,7 +135,7 @@ async def started(
         jwks_file=folder / "jwks.json",
         dynamic_config=dynamic,
         drain_s=0.0,
-        **{f"{name}_url": str(neighbours[name].url) for name in names},
+        **urls,
         **settings,
     )
     async with (

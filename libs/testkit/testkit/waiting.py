@@ -4,12 +4,16 @@ import asyncio
 import inspect
 import time
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Any, TypeVar, overload
 
 T = TypeVar("T")
 
 
-async def until(condition: Callable[[], T | Awaitable[T]], timeout_s: float = 5.0, period_s: float = 0.01) -> T:
+@overload
+async def until(condition: Callable[[], Awaitable[T]], timeout_s: float = ..., period_s: float = ...) -> T: ...
+@overload
+async def until(condition: Callable[[], T], timeout_s: float = ..., period_s: float = ...) -> T: ...
+async def until(condition: Callable[[], Any], timeout_s: float = 5.0, period_s: float = 0.01) -> Any:
     """The first true value of the condition (a function, sync or async), asked every `period_s`.
 
     Raises AssertionError naming the condition when the time is over. An AssertionError inside the condition counts as

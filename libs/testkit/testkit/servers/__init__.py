@@ -76,7 +76,7 @@ def own_postgres(folder: Path, owner: int | None = None) -> PgServer:
     if containers.is_available():
         return containers.Postgres()
     _require(machine.postgres_binaries(), "PostgreSQL", "postgresql", "TEST_POSTGRES_DSN")
-    return machine.Postgres(folder, owner=owner, remove=[folder])
+    return machine.Postgres(folder, keeping=processes.Keeping(owner, [folder]))
 
 
 def own_rabbitmq(folder: Path, owner: int | None = None) -> RabbitServer:
@@ -84,7 +84,7 @@ def own_rabbitmq(folder: Path, owner: int | None = None) -> RabbitServer:
     if containers.is_available():
         return containers.RabbitMQ()
     _require(machine.rabbitmq_binaries(), "RabbitMQ", "rabbitmq-server", "TEST_RABBITMQ_URL")
-    return machine.RabbitMQ(folder, owner=owner, remove=[folder])
+    return machine.RabbitMQ(folder, keeping=processes.Keeping(owner, [folder]))
 
 
 def _require(found: Path | None, name: str, package: str, variable: str) -> None:

@@ -31,7 +31,7 @@ def is_available() -> bool:
 def _ping() -> bool:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a failed client leaves its socket to the collector
-        import docker  # noqa: PLC0415
+        import docker
 
         try:
             client = docker.from_env(timeout=5)
@@ -119,7 +119,7 @@ class Postgres(_Container):
         return f"postgresql://app:{self._password}@127.0.0.1:{self.port}/{database}"
 
     def _make(self) -> Any:
-        from testcontainers.community.postgres import PostgresContainer  # noqa: PLC0415
+        from testcontainers.community.postgres import PostgresContainer
 
         return PostgresContainer(
             POSTGRES_IMAGE, username="app", password=self._password, dbname="postgres", driver=None
@@ -141,9 +141,22 @@ class RabbitMQ(_Container):
         return f"amqp://{self._user}:{self._password}@127.0.0.1:{self.port}/"
 
     def _make(self) -> Any:
-        from testcontainers.community.rabbitmq import RabbitMqContainer  # noqa: PLC0415
+        from testcontainers.community.rabbitmq import RabbitMqContainer
 
         # A data folder belongs to the node's name, which contains the host's.
         return RabbitMqContainer(RABBITMQ_IMAGE, username=self._user, password=self._password).with_kwargs(
             hostname="taxi"
         )
+
+
+def remove_volume(name: str) -> None:
+    """Throws a named volume away; nothing when there is none."""
+    import docker
+
+    client = docker.from_env()
+    try:
+        client.volumes.get(name).remove(force=True)
+    except docker.errors.NotFound:
+        pass
+    finally:
+        client.close()

@@ -1,8 +1,9 @@
 """Keeps one server (and its side commands) and ends with it, or with the process that asked for it.
 
-A script, not a module: it runs as `python -I -S keeper.py '<json>'`, so that it starts in 20 ms and imports nothing of ours.
-The JSON: `commands` (argument lists; the last is the server), `owner` (pid: when it is gone, everything here ends),
-`log` (file), `cwd`, `uid`/`gid` (or null), `stop_signal`, `grace_s`, `remove` (folders to delete when the owner is gone).
+A script, not a module: it runs as `python -I -S keeper.py '<json>'`, so that it starts in 20 ms and imports nothing of
+ours. The JSON: `commands` (argument lists; the last is the server), `owner` (pid: when it is gone, everything here
+ends), `log` (file), `cwd`, `uid`/`gid` (or null), `stop_signal`, `grace_s`, `remove` (folders to delete when the owner
+is gone).
 It prints the server's pid as one line. SIGTERM stops the server politely; the exit status is the server's, 128 + n for
 a signal. Nothing survives it: it adopts daemons the server left behind (subreaper) and kills them, and when it is
 killed itself, the kernel kills its children.

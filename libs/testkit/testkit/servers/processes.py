@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 _KEEPER = Path(__file__).with_name("keeper.py")
@@ -96,9 +97,16 @@ class Account:
 
     def run(self, argv: Sequence[str], env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
         """Runs a command as the user to its end."""
-        as_user = {} if self.uid is None else {"user": self.uid, "group": self.gid, "extra_groups": []}
-        return subprocess.run(  # type: ignore[call-overload,no-any-return]
-            argv, env=env, cwd="/", capture_output=True, text=True, check=False, **as_user
+        return subprocess.run(
+            argv,
+            env=env,
+            cwd="/",
+            capture_output=True,
+            text=True,
+            check=False,
+            user=self.uid,
+            group=self.gid,
+            extra_groups=None if self.uid is None else [],
         )
 
 
@@ -118,8 +126,23 @@ def _lets_through(folder: Path, uid: int, gid: int | None) -> bool:
     return bool(found.st_mode & (stat.S_IXGRP if found.st_gid == gid else stat.S_IXOTH))
 
 
+@dataclass(frozen=True)
+class Keeping:
+    """Whose a server is: it ends with the process `owner` (ours when None), which then also loses the folders `remove`.
+
+    `hold` is a descriptor that the keeper keeps open, so that a lock taken on it lasts until the server is gone.
+    """
+
+    owner: int | None = None
+    remove: Sequence[Path] = ()
+    hold: int | None = None
+
+
+OURS = Keeping()
+
+
 class Process:
-    """One server process under a keeper: it ends with `owner` (a pid, ours when not given), however that one ends."""
+    """One server process under a keeper: it ends with its owner, however that one ends."""
 
     def __init__(
         self,
@@ -128,8 +151,7 @@ class Process:
         log: Path,
         env: Mapping[str, str],
         account: Account | None = None,
-        owner: int | None = None,
-        remove: Sequence[Path] = (),
+        keeping: Keeping = OURS,
         stop_signal: int = signal.SIGTERM,
         grace_s: float = 10.0,
     ) -> None:
@@ -137,14 +159,15 @@ class Process:
         self.log = log
         self.grace_s = grace_s
         self._env = dict(env)
+        self._hold = () if keeping.hold is None else (keeping.hold,)
         self._spec = {
             "commands": [list(command) for command in commands],
-            "owner": owner or os.getpid(),
+            "owner": keeping.owner or os.getpid(),
             "log": str(log),
             "cwd": "/",
             "uid": account.uid if account else None,
             "gid": account.gid if account else None,
-            "remove": [str(folder) for folder in remove],
+            "remove": [str(folder) for folder in keeping.remove],
             "stop_signal": int(stop_signal),
             "grace_s": grace_s,
         }
@@ -160,6 +183,7 @@ class Process:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             start_new_session=True,
+            pass_fds=self._hold,
         )
         assert self._keeper.stdout is not None
         with self._keeper.stdout as answer:

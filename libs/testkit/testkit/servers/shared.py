@@ -1,10 +1,12 @@
 """One server per test run, shared by the workers of pytest-xdist: the first that needs it starts it.
 
-It belongs to the run's first process (the controller), whose end ends it, so that a worker may finish before the others.
+It belongs to the run's first process (the controller), whose end ends it, so that a worker may
+finish before the others.
 """
 
 import contextlib
 import fcntl
+import functools
 import json
 import os
 import shutil
@@ -38,7 +40,7 @@ def postgres(folder: Path, owner: int) -> str:
     """The DSN of the run's private PostgreSQL."""
 
     def start() -> tuple[str, processes.Process | None]:
-        server = machine.Postgres(folder / "postgres", owner=owner, remove=[folder])
+        server = machine.Postgres(folder / "postgres", keeping=processes.Keeping(owner, [folder]))
         server.start()
         return server.dsn, server.process
 
@@ -49,7 +51,7 @@ def rabbitmq(folder: Path, owner: int) -> str:
     """The URL of the run's private RabbitMQ."""
 
     def start() -> tuple[str, processes.Process | None]:
-        server = machine.RabbitMQ(folder / "rabbitmq", owner=owner, remove=[folder])
+        server = machine.RabbitMQ(folder / "rabbitmq", keeping=processes.Keeping(owner, [folder]))
         server.start()
         return server.url, server.process
 
@@ -62,7 +64,7 @@ def end(folder: Path) -> None:
         keeper = int(json.loads(note.read_text())["keeper"])
         with contextlib.suppress(ProcessLookupError):
             os.kill(keeper, signal.SIGTERM)
-        processes.wait_for(lambda pid=keeper: _is_over(pid), 20)  # type: ignore[misc]
+        processes.wait_for(functools.partial(_is_over, keeper), 20)
     shutil.rmtree(folder, ignore_errors=True)
 
 

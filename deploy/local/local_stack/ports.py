@@ -1,0 +1,51 @@
+"""Which port each part listens on: the one asked for, else the default, else the next free one."""
+
+from collections.abc import Mapping, Sequence
+
+from local_stack import failures, services
+from testkit.servers import processes
+
+
+def defaults(table: Sequence[services.Service]) -> dict[str, int]:
+    """Every port of the stack by name: `sandbox`, `postgres`, `rabbitmq`, `maas`, `maas.monitor`, …"""
+    found = {
+        "postgres": services.POSTGRES_PORT,
+        "rabbitmq": services.RABBITMQ_PORT,
+        "sandbox": services.SANDBOX_PORT,
+    }
+    for service in table:
+        found |= {service.name: service.api_port, f"{service.name}.monitor": service.monitor_port}
+    return found
+
+
+def choose(table: Sequence[services.Service], asked: Mapping[str, int]) -> dict[str, int]:
+    """A free port per name; raises PortTaken for an asked one in use, StackFailed for a name that is none."""
+    wanted = defaults(table)
+    for name, port in asked.items():
+        if name not in wanted:
+            raise failures.StackFailed(f"there is no port named {name}; the names are {', '.join(wanted)}")
+        if not processes.is_port_free(port):
+            raise failures.PortTaken(f"port {port} was asked for {name}, but something listens on it")
+    chosen = dict(asked)
+    for name, port in wanted.items():
+        if name not in chosen:
+            chosen[name] = _next_free(port, {*chosen.values(), *(set(wanted.values()) - {port})})
+    return chosen
+
+
+def _next_free(first: int, taken: set[int]) -> int:
+    for port in range(first, first + 1000):
+        if port not in taken and processes.is_port_free(port):
+            return port
+    raise failures.StackFailed(f"no free port from {first} on")
+
+
+def parse(words: Sequence[str]) -> dict[str, int]:
+    """`["maas=9000", "maas.monitor=9001"]` as a mapping; raises StackFailed."""
+    found: dict[str, int] = {}
+    for word in words:
+        name, _, number = word.partition("=")
+        if not number.isdigit() or not 0 < int(number) < 65536:
+            raise failures.StackFailed(f"a port is asked for as NAME=NUMBER, for example maas=9000, not {word!r}")
+        found[name] = int(number)
+    return found
