@@ -3,3 +3,7 @@
 `python -m journeys STACK` plays all of them, each step printed with what was asked and what was answered; the tests
 beside this package play the same ones.
 """
+
+from journeys import metro_subscription
+
+JOURNEYS = {"metro-subscription": metro_subscription}

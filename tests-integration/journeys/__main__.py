@@ -6,14 +6,13 @@ import json
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
-from journeys import metro_subscription
+from journeys import JOURNEYS
 from journeys.world import StepFailed, World, complain
 
-JOURNEYS = {"metro-subscription": metro_subscription}
 
-
-async def _play(stack: Path, names: list[str]) -> int:
+async def _play(stack: dict[str, Any], names: list[str]) -> int:
     failed = []
     for name in names:
         journey = JOURNEYS[name]
@@ -36,7 +35,8 @@ def main() -> int:
     parser.add_argument("--only", action="append", choices=sorted(JOURNEYS), help="play this one (may be repeated)")
     arguments = parser.parse_args()
     try:
-        return asyncio.run(_play(arguments.stack, arguments.only or list(JOURNEYS)))
+        stack = json.loads(arguments.stack.read_text("utf-8"))
+        return asyncio.run(_play(stack, arguments.only or list(JOURNEYS)))
     except (OSError, json.JSONDecodeError) as broken:
         complain(f"{arguments.stack} is not a stack file: {broken}")
         return 2

@@ -7,7 +7,6 @@ import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -45,9 +44,8 @@ class World:
 
     @classmethod
     @contextlib.asynccontextmanager
-    async def opened(cls, stack_file: Path, out: Callable[[str], None] = print) -> AsyncIterator["World"]:
-        """The world of a stack file."""
-        stack = json.loads(stack_file.read_text("utf-8"))
+    async def opened(cls, stack: Mapping[str, Any], out: Callable[[str], None] = print) -> AsyncIterator["World"]:
+        """The world of a running stack, described as in its `stack.json`."""
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as http:
             world = cls(stack, http, out)
             world.secrets |= {*stack["api_keys"].values(), *stack["tickets"].values()}
@@ -89,6 +87,7 @@ class World:
                     answer = Answer(response.status, json.loads(raw) if raw else None)
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
                 answer = Answer(0, type(error).__name__)
+            self.keep_secret(*_secrets_of(answer.body))
             if not patient or answer.status not in (0, *_NOT_NOW) or time.monotonic() > until:
                 self._tell(f"{method} {url.partition('//')[2].partition('/')[2]}", body, answer)
                 return answer
@@ -107,7 +106,7 @@ class World:
                 self.out = out
             if answer.status == 200 and wanted(answer.body):
                 for line in told:
-                    out(line)
+                    out(self._masked(line))
                 return answer
             if time.monotonic() > until:
                 raise StepFailed(f"waited {PATIENCE_S:.0f} s, the last answer was {answer}")
@@ -136,12 +135,17 @@ class World:
         return text
 
 
+def _secrets_of(body: Any) -> list[str]:
+    named = body if isinstance(body, dict) else {}
+    return [named[name] for name in ("session", "promocode", "token") if isinstance(named.get(name), str)]
+
+
 def _short(body: Any) -> str:
     text = json.dumps(body, ensure_ascii=False)
-    return text if len(text) <= 300 else text[:297] + "..."
+    return text if len(text) <= 500 else text[:497] + "..."
 
 
-def expect(answer: Answer, status: int, code: str | None = None, **fields: Any) -> Any:
+def expect(answer: Answer, status: int, code: str | None = None, /, **fields: Any) -> Any:
     """The body of an answer that is as it must be; StepFailed otherwise."""
     found = {} if not isinstance(answer.body, dict) else {name: answer.body.get(name) for name in fields}
     if answer.status != status or answer.code != code or found != fields:

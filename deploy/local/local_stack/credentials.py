@@ -10,7 +10,7 @@ _TICKET_TTL_S = 30 * 24 * 3600.0
 
 
 def passwords(run: folder.Folder, table: Sequence[services.Service], *, keep_data: bool) -> dict[str, str]:
-    """The engines' passwords and the services' random settings (`maas.token-salt`); those of kept data."""
+    """The engines' passwords and the services' random settings (`maas-authproxy.key-secret`); those of kept data."""
     known: Mapping[str, str] = run.read_json("secrets.json", {}) if keep_data else {}
     names = ["postgres", "rabbitmq", *(f"{service.name}.{name}" for service in table for name in service.secrets)]
     found = {name: known.get(name) or secrets.token_urlsafe(24) for name in names}

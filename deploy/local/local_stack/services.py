@@ -37,7 +37,6 @@ SERVICES = (
         api_port=8103,
         monitor_port=8203,
         sandbox=("personal", "user-api", "zalogin", "coupons", "masstransit", "vtb"),
-        secrets=("token-salt",),
     ),
     Service(
         name="maas-authproxy",

@@ -78,21 +78,21 @@ def test_gives_a_service_its_addresses_and_secrets(tmp_path: Path) -> None:
     addresses = settings.Addresses(
         ports=chosen, databases={"maas": "postgresql://m", "maas-authproxy": "postgresql://a"}, rabbitmq="amqp://r"
     )
-    secrets = {"maas.token-salt": "s1", "maas-authproxy.key-secret": "s2"}
+    secrets = {"maas-authproxy.key-secret": "s2"}
     run = folder.Folder(tmp_path)
     env = settings.of_service(maas, run, addresses, secrets)
     assert env["MAAS_API_PORT"] == "2"
     assert env["MAAS_MONITOR_PORT"] == "3"
     assert env["MAAS_USER_API_URL"] == "http://127.0.0.1:1/user-api"
-    assert env["MAAS_TOKEN_SALT"] == "s1"
     env = settings.of_service(authproxy, run, addresses, secrets)
+    assert env["MAAS_AUTHPROXY_KEY_SECRET"] == "s2"
     assert env["MAAS_AUTHPROXY_MAAS_URL"] == "http://127.0.0.1:2"
     assert env["MAAS_AUTHPROXY_DATABASE_DSN"] == "postgresql://a"
 
 
 def test_keeps_the_environment_for_operators_commands(tmp_path: Path) -> None:
     run = folder.Folder(tmp_path)
-    env = {"MAAS_TOKEN_SALT": "a 'quoted' $word", "MAAS_API_PORT": "1"}
+    env = {"MAAS_LOG_LEVEL": "a 'quoted' $word", "MAAS_API_PORT": "1"}
     settings.save(services.SERVICES[0], run, env)
     assert settings.saved(services.SERVICES[0], run) == env
     assert settings.saved(services.SERVICES[1], run) is None

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from kit import process, stq, texts
+from kit import process, stq
 from maas import config, context
 from maas.binding import handlers as binding
 from maas.binding import tasks as binding_tasks
@@ -63,5 +63,4 @@ SERVICE = process.Service(
     schedule=SCHEDULE,
     caches=CACHES,
     migrations=Path(__file__).parent.parent / "migrations",
-    catalogue=texts.Catalogue("maas"),
 )

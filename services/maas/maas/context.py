@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from clients import coupons, masstransit, personal, user_api, vtb, zalogin
-
 from kit import caches, dynconf, parts, pg, stq
 from maas import config
 

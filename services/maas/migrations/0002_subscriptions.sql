@@ -70,6 +70,8 @@ CREATE TABLE subscriptions.rides (
     state       text          NOT NULL CHECK (state IN ('held', 'used', 'released')),
     price       numeric(12,2),
     currency    text,
+    -- Rides left once this one was used; kept, so that telling the bank again tells it the same.
+    rides_left  integer,
     reason      text,
     held_at     timestamptz   NOT NULL DEFAULT now(),
     finished_at timestamptz,

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from kit import caches, identity
 from maas import app
 from maas.metro import actions as metro

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from kit import web
+from kit import errors, web
 from maas import app
 
 SERVICE_FOLDER = Path(__file__).parent.parent
@@ -23,3 +23,10 @@ def test_lists_every_route_and_task_of_its_features() -> None:
     assert source.count("\n@web.") == len(app.ROUTES)
     assert source.count("\n@stq.task(") == len(app.TASKS)
     assert {every.name for every in app.SCHEDULE} <= {task.name for task in app.TASKS}
+
+
+def test_speaks_russian_whatever_it_refuses() -> None:
+    say = app.SERVICE.say()
+    refusals: set[type[errors.Refusal]] = {refusal for handler in app.ROUTES for refusal in web.routes.declared(handler).refusals}
+    assert len(refusals) > 20
+    assert [each for each in {*refusals, *web.api.ALWAYS} if say("ru", each.message) == each.message] == []

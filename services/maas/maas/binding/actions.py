@@ -2,7 +2,6 @@
 
 from clients import user_api as user_api_client
 from clients import zalogin as zalogin_client
-
 from kit import identity, metrics, pg, stq
 from maas.subscriptions import actions as subscriptions
 from maas.subscriptions.model import Subscription, SubscriptionNotFound

@@ -1,7 +1,6 @@
 """The station catalogue."""
 
 from clients import masstransit as masstransit_client
-
 from kit import caches, pg
 from maas.metro import model, queries
 

@@ -30,5 +30,5 @@ SET version = excluded.version, stations = excluded.stations, refreshed_at = now
 
 async def replace(tx: pg.Transaction, version: str, stations: Sequence[dict[str, Any]]) -> None:
     """Makes this the catalogue and tells every process."""
-    await tx.run(REPLACE, version=version, stations=list(stations))
+    await tx.run(REPLACE, version=version, stations=pg.Json(list(stations)))
     await tx.run("SELECT pg_notify('metro_stations', %(version)s)", version=version)

@@ -1,7 +1,6 @@
 """Issuing promo codes."""
 
 from clients import coupons as coupons_client
-
 from kit import clock, logs, metrics, pg, stq
 from maas.promocodes import model, queries
 from maas.subscriptions import actions as subscriptions

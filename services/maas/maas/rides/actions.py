@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from clients import vtb as vtb_client
-
 from kit import pg, stq
 from maas.metro import model as metro
 from maas.rides import model, queries
@@ -121,18 +120,16 @@ async def release(*, db: pg.Database, order_id: str) -> model.LedgerEntry:
 
 async def report(*, db: pg.Database, vtb: vtb_client.Vtb, order_id: str) -> None:
     """Tells VTB of a finished taxi ride (MA-11); VTB knows rides by their order, so a repeat is harmless."""
-    ride = await _get(db, order_id)
-    cost = await queries.find_cost(db, order_id)
-    if cost is None or ride.finished_at is None:
+    told = await queries.find_report(db, order_id)
+    if told is None:
         return
-    subscription = await subscriptions.get(db=db, pass_id=ride.pass_id)
     await vtb.report_taxi_ride(
-        ride_id=order_id,
-        pass_id=ride.pass_id,
-        maas_user_id=subscription.maas_user_id,
-        cost=cost,
-        finished_at=ride.finished_at,
-        taxi_rides_left=subscription.rides.left,
+        ride_id=told.order_id,
+        pass_id=told.pass_id,
+        maas_user_id=told.maas_user_id,
+        cost=told.cost,
+        finished_at=told.finished_at,
+        taxi_rides_left=told.rides_left,
     )
 
 

@@ -78,6 +78,23 @@ class LedgerEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class Report:
+    """What the bank is told of a used ride, the same however often it is told."""
+
+    order_id: str
+    pass_id: str
+    maas_user_id: str
+    cost: money.Money
+    finished_at: datetime.datetime
+    rides_left: int
+
+    @classmethod
+    def from_row(cls, **row: Any) -> "Report":
+        """From the columns that `queries` reads."""
+        return cls(cost=money.Money(row.pop("amount"), row.pop("currency")), **row)
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """Whether a promo code pays for a trip; `refusal` is the first rule that it breaks."""
 

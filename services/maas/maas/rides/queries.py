@@ -35,6 +35,7 @@ async def insert_held(db: pg.Executor, order_id: str, pass_id: str) -> model.Rid
 MARK_USED = f"""
 UPDATE subscriptions.rides
 SET state = 'used', price = %(amount)s, currency = %(currency)s,
+    rides_left = (SELECT taxi_rides - rides_taken FROM subscriptions.subscriptions s WHERE s.pass_id = rides.pass_id),
     finished_at = coalesce(%(finished_at)s, now()), updated_at = now()
 WHERE order_id = %(order_id)s AND state = 'held'
 RETURNING {_COLUMNS}
@@ -67,9 +68,13 @@ async def mark_released(db: pg.Executor, order_id: str, reason: str) -> model.Ri
     return await db.maybe(model.Ride.from_row, MARK_RELEASED, order_id=order_id, reason=reason)
 
 
-FIND_COST = "SELECT price AS amount, currency FROM subscriptions.rides WHERE order_id = %(order_id)s AND state = 'used'"
+FIND_REPORT = """
+SELECT r.order_id, r.pass_id, s.maas_user_id, r.price AS amount, r.currency, r.finished_at, r.rides_left
+FROM subscriptions.rides r JOIN subscriptions.subscriptions s USING (pass_id)
+WHERE r.order_id = %(order_id)s AND r.state = 'used'
+"""
 
 
-async def find_cost(db: pg.Executor, order_id: str) -> money.Money | None:
-    """What a used ride cost."""
-    return await db.maybe(money.Money, FIND_COST, order_id=order_id)
+async def find_report(db: pg.Executor, order_id: str) -> model.Report | None:
+    """What the bank is told of a used ride."""
+    return await db.maybe(model.Report.from_row, FIND_REPORT, order_id=order_id)

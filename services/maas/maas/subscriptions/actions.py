@@ -23,9 +23,7 @@ async def reserve(
     try:
         async with db.transaction() as tx:
             await queries.mark_overdue(tx, maas_user_id=sale.maas_user_id)
-            return await queries.insert(
-                tx, sale, yandex_uid=user.yandex_uid, promocode_series_id=series, ttl_s=ttl_s
-            )
+            return await queries.insert(tx, sale, yandex_uid=user.yandex_uid, promocode_series_id=series, ttl_s=ttl_s)
     except pg.UniqueViolation:
         # Lost a race: against the same sale it is a repeat, against another one a refusal.
         if (known := await queries.find(db, sale.pass_id)) is not None:

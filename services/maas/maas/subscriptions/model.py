@@ -137,9 +137,7 @@ class SubscriptionAlreadyActivated(errors.Conflict):
 def series_of(tariff: Tariff, variants: Iterable[Mapping[str, Any]]) -> str:
     """The promo code series of the agreed variant that equals `tariff`; TariffMismatch (MX-13, MA-45 d)."""
     for variant in variants:
-        agreed = Tariff(
-            variant["tariff_id"], variant["price"], variant["taxi_rides"], variant["duration_days"]
-        )
+        agreed = Tariff(variant["tariff_id"], variant["price"], variant["taxi_rides"], variant["duration_days"])
         if agreed == tariff:
             return str(variant["promocode_series_id"])
     raise TariffMismatch(tariff_id=tariff.tariff_id)

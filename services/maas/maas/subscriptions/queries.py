@@ -114,9 +114,7 @@ RETURNING {_COLUMNS}
 
 async def mark_owner(db: pg.Executor, maas_user_id: str, yandex_uid: str) -> model.Subscription | None:
     """Binds an account to the person's live subscription; None when there is none without an account."""
-    return await db.maybe(
-        model.Subscription.from_row, MARK_OWNER, maas_user_id=maas_user_id, yandex_uid=yandex_uid
-    )
+    return await db.maybe(model.Subscription.from_row, MARK_OWNER, maas_user_id=maas_user_id, yandex_uid=yandex_uid)
 
 
 MARK_OVERDUE = """

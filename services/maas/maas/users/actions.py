@@ -1,7 +1,6 @@
 """What is done with people."""
 
 from clients import personal as personal_client
-
 from kit import pg, stq
 from maas.users import model, queries
 
@@ -23,9 +22,7 @@ async def create(
             if user is None:
                 raise model.PhoneAlreadyBound
             if not user.is_matched:
-                await queue.enqueue(
-                    tx, "maas.user.match", task_id=maas_user_id, kwargs={"maas_user_id": maas_user_id}
-                )
+                await queue.enqueue(tx, "maas.user.match", task_id=maas_user_id, kwargs={"maas_user_id": maas_user_id})
     except pg.UniqueViolation as violation:
         if violation.constraint != "users_maas_user_id_key":
             raise

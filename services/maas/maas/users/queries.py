@@ -50,9 +50,7 @@ RETURNING {_COLUMNS}
 
 async def insert_link(db: pg.Executor, personal_phone_id: str, maas_user_id: str) -> model.User | None:
     """Links phone and person; None when the phone has another person. An account that is another's is let go."""
-    return await db.maybe(
-        model.User, INSERT_LINK, personal_phone_id=personal_phone_id, maas_user_id=maas_user_id
-    )
+    return await db.maybe(model.User, INSERT_LINK, personal_phone_id=personal_phone_id, maas_user_id=maas_user_id)
 
 
 MARK_UID = f"""

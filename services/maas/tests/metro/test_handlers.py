@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+
 from kit import geo, identity
 from maas.metro import model, schemas
 

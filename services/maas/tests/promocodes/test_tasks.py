@@ -9,9 +9,7 @@ ANNA = identity.Passenger("4001", flags=frozenset({"portal"}), personal_phone_id
 
 async def _bound(world: Any) -> None:
     await world.activated()
-    await world.execute(
-        "UPDATE users.users SET yandex_uid = '4001', uid_kind = 'portal' WHERE maas_user_id = 'user-1'"
-    )
+    await world.execute("UPDATE users.users SET yandex_uid = '4001', uid_kind = 'portal' WHERE maas_user_id = 'user-1'")
     await world.maas.as_passenger(ANNA, "GET", "/4.0/maas/v1/subscription/info")
 
 

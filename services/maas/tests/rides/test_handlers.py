@@ -102,7 +102,9 @@ async def test_gives_a_ride_back_that_broke_a_rule_on_the_way(world: Any) -> Non
     await world.stations_loaded()
     await world.with_promocode()
     await world.hold()
-    ended = await world.complete(planned_b=world.station, route={"a": world.home, "b": NOWHERE_NEAR, "intermediate": []})
+    ended = await world.complete(
+        planned_b=world.station, route={"a": world.home, "b": NOWHERE_NEAR, "intermediate": []}
+    )
     assert (ended.status, ended.body["state"], ended.body["code"]) == (200, "released", "not_near_metro")
     assert ended.body["rides"]["left"] == 10
     assert await world.maas.run_task("maas.ride.report") == []

@@ -56,7 +56,8 @@ async def test_gives_up_an_account_that_belongs_to_another_person(world: Any) ->
     await world.registered("user-1", "+79161234567")
     await world.execute("UPDATE users.users SET yandex_uid = '4001', uid_kind = 'portal'")
     await world.execute(
-        "INSERT INTO users.users (personal_phone_id, yandex_uid, uid_kind, checked_at) VALUES (%(id)s, '4001', 'portal', now())",
+        """INSERT INTO users.users (personal_phone_id, yandex_uid, uid_kind, checked_at)
+           VALUES (%(id)s, '4001', 'portal', now())""",
         id=await _phone_id(world, "+79161234568"),
     )
     answer = await world.partner("users/create", {"maas_user_id": "user-2", "phone": "+79161234568"})
