@@ -45,12 +45,16 @@ class Caches:
     async def start(self, caches: Sequence[Cache[Any]]) -> None:
         """Begins to keep `caches`; the values come when the database is there."""
         self._stale = {cache.name: asyncio.Event() for cache in caches}
-        by_channel = {cache.channel: self._stale[cache.name] for cache in caches}
-        self._tasks = [asyncio.create_task(self._keep(cache)) for cache in caches]
+        by_channel: dict[str, list[asyncio.Event]] = {}
+        for cache in caches:
+            by_channel.setdefault(cache.channel, []).append(self._stale[cache.name])
+        if not caches:
+            return
+        self._tasks = [asyncio.create_task(self._keep(cache), name=f"cache {cache.name}") for cache in caches]
         self._listener = pg.Listener(
             self._db.dsn,
             name="caches",
-            channels={channel: _rings(event) for channel, event in by_channel.items()},
+            channels={channel: _rings(events) for channel, events in by_channel.items()},
             on_connect=self._refresh_all,
             on_lost=lambda: None,
         )
@@ -63,6 +67,11 @@ class Caches:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    @property
+    def is_listening(self) -> bool:
+        """True while the database can tell of changes."""
+        return self._listener is not None and self._listener.is_connected
 
     def get(self, cache: Cache[T]) -> T:
         """The value; NotLoaded before the first load."""
@@ -88,7 +97,10 @@ class Caches:
             stale.clear()
             try:
                 value = await cache.load(self._db)
-            except Exception:
+            except (Exception, asyncio.CancelledError):
+                # A library may raise CancelledError for reasons of its own; only ours ends this.
+                if (task := asyncio.current_task()) is not None and task.cancelling():
+                    raise
                 _LOADS.labels(cache.name, "failed").inc()
                 logs.exception("cache_load_failed", cache=cache.name)
                 await asyncio.sleep(_RETRY_S)
@@ -99,5 +111,9 @@ class Caches:
                 _LOADS.labels(cache.name, "ok").inc()
 
 
-def _rings(event: asyncio.Event) -> Callable[[str], None]:
-    return lambda _payload: event.set()
+def _rings(events: Sequence[asyncio.Event]) -> Callable[[str], None]:
+    def ring(_payload: str) -> None:
+        for event in events:
+            event.set()
+
+    return ring

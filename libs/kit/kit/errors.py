@@ -11,6 +11,8 @@ import enum
 import re
 from typing import Any, ClassVar
 
+_WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+
 
 class Kind(enum.Enum):
     """What sort of fact a refusal is; `kit.web` maps each to its status."""
@@ -41,7 +43,7 @@ class Refusal(Exception):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        cls.code = re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
+        cls.code = _WORDS.sub("_", cls.__name__).lower()
         cls.message = " ".join((cls.__doc__ or cls.code).split())
 
     def __init__(self, **details: Any) -> None:

@@ -12,7 +12,17 @@ import marshmallow as ma
 from kit import clock, geo, money
 
 _AMOUNT = re.compile(r"(?:0|[1-9][0-9]{0,9})(?:\.[0-9]{1,2})?")
-_CURRENCY = re.compile(r"[A-Z]{3}")
+_WHOLE = re.compile(r"-?[0-9]{1,18}")
+_REAL = re.compile(r"-?[0-9]{1,18}(?:\.[0-9]{1,18})?")
+_MOMENT = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?(?:[Zz]|[+-][0-9]{2}:[0-9]{2})"
+)
+
+
+class Word(str):
+    """A value of a query, where a number can only be its digits; in a body a number that is a string is refused."""
+
+    __slots__ = ()
 
 
 class Strict(ma.Schema):
@@ -25,43 +35,59 @@ class Strict(ma.Schema):
 class Id(ma.fields.String):
     """An opaque id: 1..64 visible ASCII characters."""
 
-    _pattern = re.compile(r"[!-~]{1,64}")
+    pattern = re.compile(r"[!-~]{1,64}")
+    _complaint = "Not an id: 1 to 64 visible ASCII characters."
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
         found: str = super()._deserialize(value, attr, data, **kwargs)
-        if not self._pattern.fullmatch(found):
-            raise ma.ValidationError("Not an id: 1 to 64 visible ASCII characters.")
+        if not self.pattern.fullmatch(found):
+            raise ma.ValidationError(self._complaint)
         return found
 
 
 class Uid(Id):
     """A Yandex uid: up to 20 digits."""
 
-    _pattern = re.compile(r"[0-9]{1,20}")
+    pattern = re.compile(r"[0-9]{1,20}")
+    _complaint = "Not a uid: 1 to 20 digits."
+
+
+class Currency(Id):
+    """An ISO 4217 code."""
+
+    pattern = re.compile(r"[A-Z]{3}")
+    _complaint = "Not a currency: three capital letters."
 
 
 class Text(ma.fields.String):
     """Free text of people, at most `longest` characters, without control characters."""
+
+    pattern = re.compile(r"[^\x00-\x1f\x7f]*")
 
     def __init__(self, *, longest: int = 256, **kwargs: Any) -> None:
         super().__init__(validate=ma.validate.Length(min=1, max=longest), **kwargs)
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
         found: str = super()._deserialize(value, attr, data, **kwargs)
-        if any(ord(char) < 32 or ord(char) == 127 for char in found):
+        if not self.pattern.fullmatch(found):
             raise ma.ValidationError("Has a control character.")
         return found
 
 
 class Whole(ma.fields.Integer):
-    """A whole number in a closed range; a query's digits and a body's number are both taken, true and 1.0 are not."""
+    """A whole number in a closed range: a query's digits, a body's number (1.0 too, as in JSON Schema), never true."""
 
     def __init__(self, *, least: int, most: int, **kwargs: Any) -> None:
         super().__init__(validate=ma.validate.Range(min=least, max=most), **kwargs)
 
     def _validated(self, value: Any) -> int:
-        is_number = isinstance(value, int) and not isinstance(value, bool)
-        if not is_number and not (isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,18}", value)):
+        if isinstance(value, Word):
+            is_whole = _WHOLE.fullmatch(value) is not None
+        elif isinstance(value, float):
+            is_whole = value.is_integer()
+        else:
+            is_whole = isinstance(value, int) and not isinstance(value, bool)
+        if not is_whole:
             raise ma.ValidationError("Not a whole number.")
         return int(value)
 
@@ -73,7 +99,8 @@ class Degrees(ma.fields.Float):
         super().__init__(validate=ma.validate.Range(min=-most, max=most), allow_nan=False, **kwargs)
 
     def _validated(self, value: Any) -> float:
-        if isinstance(value, bool):
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not is_number and not (isinstance(value, Word) and _REAL.fullmatch(value)):
             raise ma.ValidationError("Not a number.")
         found: float = super()._validated(value)
         if not math.isfinite(found):
@@ -113,7 +140,7 @@ class MoneySchema(Strict):
     """`{"amount": "169.00", "currency": "RUB"}`, loaded as `money.Money`."""
 
     amount = Amount(required=True)
-    currency = ma.fields.String(required=True, validate=ma.validate.Regexp(r"[A-Z]{3}\Z"))
+    currency = Currency(required=True)
 
     @ma.post_load
     def _money(self, data: dict[str, Any], **_: Any) -> money.Money:
@@ -130,11 +157,10 @@ class Moment(ma.fields.Field[datetime.datetime]):
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> datetime.datetime:
         try:
-            found = datetime.datetime.fromisoformat(value)
-            if not isinstance(value, str) or len(value) < 20 or found.tzinfo is None:
+            if not isinstance(value, str) or not _MOMENT.fullmatch(value):
                 raise ValueError
-            return found.astimezone(datetime.UTC)
-        except (TypeError, ValueError, OverflowError):
+            return datetime.datetime.fromisoformat(value.upper()).astimezone(datetime.UTC)
+        except (ValueError, OverflowError):
             raise ma.ValidationError("Not a time: RFC 3339 with offset.") from None
 
     def _serialize(self, value: datetime.datetime | None, attr: Any, obj: Any, **kwargs: Any) -> str | None:

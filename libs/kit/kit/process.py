@@ -6,6 +6,7 @@
 import argparse
 import asyncio
 import contextlib
+import gc
 import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -16,8 +17,9 @@ from typing import Any, Protocol
 
 import uvloop
 
+from kit import caches as cached
 from kit import config as configs
-from kit import caches, dynconf, errors, logs, migrate, pg, stq, texts, tickets, trace, web
+from kit import dynconf, errors, logs, migrate, pg, stq, texts, tickets, trace, web
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +49,7 @@ class Context(Protocol):
     @property
     def queue(self) -> stq.Queue: ...
     @property
-    def caches(self) -> caches.Caches: ...
+    def caches(self) -> cached.Caches: ...
 
 
 @dataclass(frozen=True)
@@ -72,10 +74,9 @@ class Service:
     migrations: Path
     tasks: Sequence[stq.Task] = ()
     schedule: Sequence[stq.Every] = ()
-    caches: Sequence[caches.Cache[Any]] = ()
+    caches: Sequence[cached.Cache[Any]] = ()
     commands: Sequence[Command] = ()
     authenticator: Callable[[Any], web.api.Authenticator] | None = None
-    catalogue: texts.Catalogue | None = None
 
     @property
     def package(self) -> str:
@@ -92,6 +93,10 @@ class Service:
         """The migrations of its database: the task ledger's and its own."""
         return [stq.STREAM, migrate.Stream(self.package, self.migrations)]
 
+    def say(self) -> Callable[[str, str], str]:
+        """The messages of refusals in the language asked for: the service's own, and those of kit."""
+        return texts.speaker(*(texts.Catalogue(package) for package in (self.package, "kit")))
+
     def openapi(self) -> dict[str, Any]:
         """The description of its API port."""
         return web.document(self.name, self.description, self.routes)
@@ -106,8 +111,7 @@ def by_ticket(jwks_file: Path) -> web.api.Authenticator:
 def api_of(service: Service, ctx: Any, settings: Settings) -> web.Api:
     """The service's routes, ready to be served."""
     authenticate = service.authenticator(ctx) if service.authenticator else by_ticket(settings.jwks_file)
-    say = service.catalogue.get if service.catalogue else lambda language, message: message
-    return web.Api(service.routes, ctx, authenticate=authenticate, say=say)
+    return web.Api(service.routes, ctx, authenticate=authenticate, say=service.say())
 
 
 def main(service: Service, argv: Sequence[str] | None = None) -> None:
@@ -115,11 +119,11 @@ def main(service: Service, argv: Sequence[str] | None = None) -> None:
     arguments = _parser(service).parse_args(argv)
     try:
         sys.exit(_run(service, arguments))
-    except (configs.Broken, dynconf.Broken) as broken:
-        print(broken, file=sys.stderr)
+    except (configs.Broken, dynconf.Broken, tickets.KeysBroken) as broken:
+        sys.stderr.write(f"{broken}\n")
         sys.exit(2)
-    except (web.PortTaken, migrate.Failed, errors.Refusal, OSError) as failure:
-        print(f"{service.name}: {_sentence(failure)}", file=sys.stderr)
+    except (web.PortTaken, web.SlowParser, migrate.Failed, errors.Refusal, OSError) as failure:
+        sys.stderr.write(f"{service.name}: {_sentence(failure)}\n")
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
@@ -147,7 +151,7 @@ def _parser(service: Service) -> argparse.ArgumentParser:
 
 def _run(service: Service, arguments: argparse.Namespace) -> int:
     if arguments.word == "openapi":
-        print(web.monitor.as_yaml(service.openapi()), end="")
+        sys.stdout.write(web.monitor.as_yaml(service.openapi()))
         return 0
     settings = configs.load(service.settings, service.prefix)
     if arguments.word == "migrate":
@@ -162,9 +166,7 @@ def _run(service: Service, arguments: argparse.Namespace) -> int:
     return 0
 
 
-async def _commanded(
-    service: Service, command: Command, settings: Settings, arguments: argparse.Namespace
-) -> int:
+async def _commanded(service: Service, command: Command, settings: Settings, arguments: argparse.Namespace) -> int:
     async with service.opened(settings) as ctx:
         return await command.run(ctx, arguments)
 
@@ -176,10 +178,16 @@ async def _live(service: Service, settings: Settings, word: str) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with service.opened(settings) as ctx, running(service, ctx, settings, word) as live:
-        logs.info("started", word=word, api_port=live.api_port, monitor_port=live.monitor_port)
-        await stop.wait()
-        logs.info("stopping")
+    try:
+        async with service.opened(settings) as ctx, running(service, ctx, settings, word) as live:
+            # What lives as long as the process need not be looked at again by every collection.
+            gc.collect()
+            gc.freeze()
+            logs.info("started", word=word, api_port=live.api_port, monitor_port=live.monitor_port)
+            await stop.wait()
+            logs.info("stopping")
+    finally:
+        await asyncio.to_thread(trace.close)
     logs.info("stopped")
 
 
@@ -199,30 +207,33 @@ async def running(service: Service, ctx: Context, settings: Settings, word: str)
     listener = web.Listener(api, settings.host, settings.api_port) if api else None
     worker = stq.Worker(ctx.queue, service.tasks, service.schedule, ctx) if word != "serve" else None
     live = Live(None, 0)
-    monitor = web.Listener(
-        web.Api(web.monitor.ROUTES, _monitor(service, ctx, live), authenticate=None),
-        settings.host,
-        settings.monitor_port,
-    )
-    try:
+    watched = web.Api(web.monitor.ROUTES, _monitor(service, ctx, live), authenticate=None)
+    monitor = web.Listener(watched, settings.host, settings.monitor_port)
+    started: list[web.Listener | stq.Worker] = []
+    async with contextlib.AsyncExitStack() as stack:
         await monitor.start()
+        stack.push_async_callback(monitor.stop)
+        stack.push_async_callback(ctx.caches.close)
         await ctx.caches.start(service.caches)
+        stack.push_async_callback(_stop, started)
+        for part in (listener, worker):
+            if part:
+                await part.start()
+                started.append(part)
         live.monitor_port = monitor.port
-        if listener:
-            await listener.start()
-            live.api_port = listener.port
-        if worker:
-            await worker.start()
-        yield live
-    finally:
-        live.is_draining = True
-        if api:
-            # Not ready yet still serving: whoever sends requests has this long to turn to another process.
-            api.is_draining = True
-            await asyncio.sleep(settings.drain_s)
-        await asyncio.gather(*(part.stop() for part in (listener, worker) if part))
-        await ctx.caches.close()
-        await monitor.stop()
+        live.api_port = listener.port if listener else None
+        try:
+            yield live
+        finally:
+            live.is_draining = True
+            if api:
+                # Not ready yet still serving: whoever sends requests has this long to turn to another process.
+                api.is_draining = True
+                await asyncio.sleep(settings.drain_s)
+
+
+async def _stop(started: Sequence[web.Listener | stq.Worker]) -> None:
+    await asyncio.gather(*(part.stop() for part in started))
 
 
 def _monitor(service: Service, ctx: Context, live: Live) -> web.Monitor:
@@ -234,6 +245,10 @@ def _monitor(service: Service, ctx: Context, live: Live) -> web.Monitor:
         if pending := await migrate.check(ctx.db, service.streams):
             raise RuntimeError(f"pending {', '.join(pending)}")
 
-    return web.Monitor(
-        service.openapi(), {"database": ctx.db.ping, "migrations": migrations, "caches": ctx.caches.check, "draining": draining}
-    )
+    checks = {
+        "database": ctx.db.ping,
+        "migrations": migrations,
+        "caches": ctx.caches.check,
+        "draining": draining,
+    }
+    return web.Monitor(service.openapi(), checks)

@@ -7,7 +7,6 @@ a deadline or a request id along by hand.
 import asyncio
 import contextlib
 import contextvars
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 
@@ -37,14 +36,23 @@ def current() -> Scope | None:
     return _current.get()
 
 
-@contextlib.contextmanager
-def entered(scope: Scope) -> Iterator[Scope]:
+class _Entered:
+    __slots__ = ("_scope", "_token")
+
+    def __init__(self, scope: Scope) -> None:
+        self._scope = scope
+
+    def __enter__(self) -> Scope:
+        self._token = _current.set(self._scope)
+        return self._scope
+
+    def __exit__(self, *_: object) -> None:
+        _current.reset(self._token)
+
+
+def entered(scope: Scope) -> contextlib.AbstractContextManager[Scope]:
     """Makes `scope` the current one for the body of the with statement."""
-    token = _current.set(scope)
-    try:
-        yield scope
-    finally:
-        _current.reset(token)
+    return _Entered(scope)
 
 
 def note_write() -> None:

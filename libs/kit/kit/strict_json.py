@@ -5,11 +5,13 @@ own on deep nesting and huge integers. Here all of these are one error.
 """
 
 import json
+import math
 import re
 from typing import Any, NoReturn
 
 MAX_DEPTH = 32
 _MAX_DIGITS = 18
+_MAX_CHARS = 64
 _ESCAPED = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
 
 
@@ -23,29 +25,27 @@ def loads(raw: bytes) -> Any:
         text = raw.decode("utf-8")
     except UnicodeDecodeError:
         raise Malformed("not UTF-8") from None
-    if raw.count(b"[") + raw.count(b"{") > MAX_DEPTH:
-        _refuse_deep(text)
     try:
         value = _DECODER.decode(text)
     except Malformed:
         raise
     except (ValueError, RecursionError):
         raise Malformed("not JSON") from None
+    if raw.count(b"[") + raw.count(b"{") > MAX_DEPTH:
+        _refuse_deep(value, MAX_DEPTH)
     # Only an escape can make these two; a text without one need not be walked.
-    if _ESCAPED.search(raw) or b"\x00" in raw:
+    if _ESCAPED.search(raw):
         _refuse_unstorable(value)
     return value
 
 
-def _refuse_deep(text: str) -> None:
-    depth = 0
-    for bracket in re.findall(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', text):
-        if bracket in "[{":
-            depth += 1
-            if depth > MAX_DEPTH:
-                raise Malformed("nested too deeply")
-        elif bracket in "]}":
-            depth -= 1
+def _refuse_deep(value: Any, left: int) -> None:
+    if not isinstance(value, (dict, list)):
+        return
+    if left == 0:
+        raise Malformed("nested too deeply")
+    for item in value.values() if isinstance(value, dict) else value:
+        _refuse_deep(item, left - 1)
 
 
 def _refuse_unstorable(value: Any) -> None:
@@ -76,14 +76,14 @@ def _constant(_: str) -> NoReturn:
 
 
 def _integer(digits: str) -> int:
-    if len(digits.lstrip("-")) > _MAX_DIGITS:
+    if len(digits) > _MAX_DIGITS + digits.startswith("-"):
         raise Malformed("has a number that is too large")
     return int(digits)
 
 
 def _real(digits: str) -> float:
     number = float(digits)
-    if number in (float("inf"), float("-inf")) or len(digits) > 64:
+    if math.isinf(number) or len(digits) > _MAX_CHARS:
         raise Malformed("has a number that is too large")
     return number
 

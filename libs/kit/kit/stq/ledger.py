@@ -15,13 +15,29 @@ ON CONFLICT (queue, task_id) DO NOTHING
 """
 
 
+# A row that was given up or done begins anew, as if it had just been enqueued; one under way is left alone.
+_INSERT_AGAIN = _INSERT.replace(
+    "DO NOTHING",
+    """DO UPDATE
+SET state = 'waiting', kwargs = excluded.kwargs, due_at = excluded.due_at, first_due_at = excluded.first_due_at,
+    attempt = 0, last_error = NULL, traceparent = excluded.traceparent, finished_at = NULL
+WHERE tasks.state IN ('done', 'dead')""",
+)
+
+
 async def insert(
-    tx: pg.Executor, *, queue: str, task_id: str, kwargs: str, delay_s: float, traceparent: str | None
+    tx: pg.Executor,
+    *,
+    queue: str,
+    task_id: str,
+    kwargs: str,
+    delay_s: float,
+    traceparent: str | None,
+    again: bool,
 ) -> bool:
-    """Adds a waiting task; False when this `task_id` is known."""
-    rows = await tx.run(
-        _INSERT, queue=queue, task_id=task_id, kwargs=kwargs, delay_s=delay_s, traceparent=traceparent
-    )
+    """Adds a waiting task; False when this `task_id` is known, with `again` only while it waits or runs."""
+    sql = _INSERT_AGAIN if again else _INSERT
+    rows = await tx.run(sql, queue=queue, task_id=task_id, kwargs=kwargs, delay_s=delay_s, traceparent=traceparent)
     return rows == 1
 
 
@@ -219,5 +235,5 @@ CROSS JOIN LATERAL (
 
 async def due_in(db: pg.Executor, queues: Sequence[str]) -> dict[str, float]:
     """Seconds until the first waiting task of each queue that has one is due; below zero when it is overdue."""
-    rows = await db.all(dict, _DUE_IN, queues=queues)
+    rows: list[dict[str, Any]] = await db.all(dict, _DUE_IN, queues=queues)
     return {row["queue"]: row["due_in_s"] for row in rows}

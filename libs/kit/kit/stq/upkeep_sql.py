@@ -26,7 +26,8 @@ async def insert_ticks(db: pg.Executor, *, names: Sequence[str], periods: Sequen
 _DELETE_DONE = """
 DELETE FROM stq.tasks WHERE id = ANY (ARRAY(
     SELECT id FROM stq.tasks
-    WHERE state = 'done' AND finished_at < now() - make_interval(secs => %(keep_s)s) AND queue <> ALL (%(ticking)s::text[])
+    WHERE state = 'done' AND finished_at < now() - make_interval(secs => %(keep_s)s)
+      AND queue <> ALL (%(ticking)s::text[])
     ORDER BY finished_at
     LIMIT %(limit)s
     FOR UPDATE SKIP LOCKED
@@ -64,7 +65,8 @@ _COUNT_DEAD = "SELECT queue, count(*) AS dead FROM stq.tasks WHERE state = 'dead
 
 async def count_dead(db: pg.Executor) -> dict[str, int]:
     """How many dead tasks each queue has that has any."""
-    return {row["queue"]: row["dead"] for row in await db.all(dict, _COUNT_DEAD)}
+    rows: list[dict[str, Any]] = await db.all(dict, _COUNT_DEAD)
+    return {row["queue"]: row["dead"] for row in rows}
 
 
 _MEASURE_OUTBOX = """

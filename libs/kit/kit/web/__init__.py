@@ -1,20 +1,23 @@
 """HTTP in and out: routes by declaration, one pipeline, one error form, two listeners, OpenAPI from the same words.
 
-A request's way: `server` (the socket) → `api.Api.handle` (the pipeline: `wire` checks, ticket, identity, schemas) →
+A request's way: `server` (the socket) → `api.Api.handle` (the pipeline: `wire` checks, ticket, identity, `loading`) →
 the handler → its answer schema, or `answers.refused`.
 """
 
 from kit.web.answers import InternalError, Raw, Ready
-from kit.web.api import Api, RequestInvalid
+from kit.web.api import Api
+from kit.web.limits import Limits
+from kit.web.loading import RequestInvalid
 from kit.web.monitor import Monitor
 from kit.web.openapi import document
 from kit.web.routes import Call, Route, get, get_or_post, post, route
-from kit.web.server import Listener, PortTaken
+from kit.web.server import Listener, PortTaken, SlowParser
 
 __all__ = [
     "Api",
     "Call",
     "InternalError",
+    "Limits",
     "Listener",
     "Monitor",
     "PortTaken",
@@ -22,6 +25,7 @@ __all__ = [
     "Ready",
     "RequestInvalid",
     "Route",
+    "SlowParser",
     "document",
     "get",
     "get_or_post",

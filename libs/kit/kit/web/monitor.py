@@ -2,8 +2,9 @@
 
 import asyncio
 import functools
+import html
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from importlib import resources
 from typing import Any
 
@@ -18,7 +19,9 @@ _PAGE = """<!doctype html><html><head><meta charset="utf-8"><title>{title}</titl
 <script>SwaggerUIBundle({{url: "/openapi.json", dom_id: "#ui", validatorUrl: null}})</script></body></html>"""
 _TYPES = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8"}
 
-type_of_check = Callable[[], Awaitable[None]]
+_CHECK_S = 1.0
+
+type_of_check = Callable[[], Coroutine[Any, Any, None]]
 
 
 class NotReady(errors.Unavailable):
@@ -31,23 +34,34 @@ class Monitor:
     def __init__(self, openapi: Mapping[str, Any], checks: Mapping[str, type_of_check]) -> None:
         self.openapi = openapi
         self.checks = checks
+        self._running: dict[str, asyncio.Task[None]] = {}
 
     async def failing(self) -> dict[str, str]:
-        """The parts that are not ready, each with its reason in a word."""
-        names = list(self.checks)
-        results = await asyncio.gather(*(_within_a_second(self.checks[name]) for name in names), return_exceptions=True)
-        return {name: _reason(found) for name, found in zip(names, results, strict=True) if found is not None}
+        """The parts that are not ready, each with its reason in a word; known within a second."""
+        running = {name: self._started(name) for name in self.checks}
+        if running:
+            await asyncio.wait(running.values(), timeout=_CHECK_S)
+        return {name: reason for name, task in running.items() if (reason := _reason(task)) is not None}
+
+    def _started(self, name: str) -> asyncio.Task[None]:
+        # A check that hangs is asked again only when it has come back.
+        if name not in self._running or self._running[name].done():
+            self._running[name] = asyncio.ensure_future(self.checks[name]())
+        return self._running[name]
 
 
-async def _within_a_second(check: type_of_check) -> None:
-    async with asyncio.timeout(1.0):
-        await check()
-
-
-def _reason(found: BaseException) -> str:
+def _reason(check: asyncio.Task[None]) -> str | None:
+    if not check.done():
+        check.cancel()
+        return "no answer"
+    if check.cancelled():
+        return "cancelled"
+    found = check.exception()
     if isinstance(found, errors.Refusal):
         return found.code
-    return str(found) if isinstance(found, RuntimeError) else type(found).__name__
+    if isinstance(found, RuntimeError):
+        return str(found)
+    return None if found is None else type(found).__name__
 
 
 @routes.get("/ping", callers=None, is_logged=False)
@@ -67,7 +81,7 @@ async def ready(ctx: Monitor, call: routes.Call) -> answers.Ready:
 @routes.get("/metrics", callers=None, is_logged=False)
 async def exposition(ctx: Monitor, call: routes.Call) -> answers.Raw:
     """Every metric of the process in the Prometheus text format."""
-    return answers.Raw(await asyncio.to_thread(metrics.render), "text/plain; version=0.0.4; charset=utf-8")
+    return answers.Raw(await asyncio.to_thread(metrics.render), metrics.CONTENT_TYPE)
 
 
 @routes.get("/openapi.json", callers=None)
@@ -79,7 +93,9 @@ async def openapi(ctx: Monitor, call: routes.Call) -> answers.Ready:
 @routes.get("/docs", callers=None)
 async def docs(ctx: Monitor, call: routes.Call) -> answers.Raw:
     """The same for people, by Swagger UI; nothing is loaded from outside."""
-    return answers.Raw(_PAGE.format(title=ctx.openapi["info"]["title"]).encode(), "text/html; charset=utf-8")
+    return answers.Raw(
+        _PAGE.format(title=html.escape(ctx.openapi["info"]["title"])).encode(), "text/html; charset=utf-8"
+    )
 
 
 @routes.get("/docs/swagger-ui-bundle.js", callers=None)

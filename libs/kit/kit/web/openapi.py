@@ -29,7 +29,8 @@ def document(title: str, description: str, handlers: Iterable[routes.type_of_han
     spec = apispec.APISpec(
         title=title, version="1", openapi_version="3.1.0", plugins=[plugin], info={"description": description}
     )
-    plugin.converter.add_attribute_function(_types_of_own_fields)
+    assert plugin.converter is not None
+    plugin.converter.add_attribute_function(_types_of_own_fields)  # type: ignore[no-untyped-call]
     spec.components.schema("Error", _ERROR)
     spec.components.security_scheme("ticket", {"type": "apiKey", "in": "header", "name": tickets.HEADER})
     for route in map(routes.declared, handlers):
@@ -50,28 +51,31 @@ def _types_of_own_fields(self: Any, field: ma.fields.Field[Any], **kwargs: Any) 
             return {"type": "string", "pattern": r"^(0|[1-9][0-9]{0,9})(\.[0-9]{1,2})?$"}
         case fields.Moment():
             return {"type": "string", "format": "date-time"}
-        case fields.Uid():
-            return {"pattern": "^[0-9]{1,20}$"}
-        case fields.Id():
-            return {"pattern": "^[!-~]{1,64}$"}
+        case fields.Id() | fields.Text():
+            return {"pattern": f"^{field.pattern.pattern}$"}
     return {}
 
 
 def _operation(route: routes.Route, method: str, path: str) -> dict[str, Any]:
     operation: dict[str, Any] = {
-        "operationId": f"{route.handler.__module__.split('.')[-2]}.{route.handler.__name__}.{method.lower()}"
-        + ("" if path == route.path else f".{route.paths.index(path)}"),
+        "operationId": _operation_id(route, method, path),
         "summary": route.summary,
         "responses": _responses(route, method),
     }
     if route.callers is not None:
         operation["security"] = [{"ticket": []}]
         operation["description"] = "Callers: " + ", ".join(route.callers) + "."
-    if method == "GET" and route.query is not None:
+    if route.query is not None and (method == "GET" or "GET" not in route.methods):
         operation["parameters"] = [{"in": "query", "schema": route.query}]
     if method != "GET" and route.body is not None:
         operation["requestBody"] = {"required": True, "content": {_JSON: {"schema": route.body}}}
     return operation
+
+
+def _operation_id(route: routes.Route, method: str, path: str) -> str:
+    feature = route.handler.__module__.split(".")[-2:-1]
+    alias = [] if path == route.path else [str(route.paths.index(path))]
+    return ".".join([*feature, route.handler.__name__, method.lower(), *alias])
 
 
 def _responses(route: routes.Route, method: str) -> dict[str, Any]:
@@ -92,11 +96,13 @@ def _responses(route: routes.Route, method: str) -> dict[str, Any]:
 
 
 def _refusals(route: routes.Route, method: str) -> set[type[errors.Refusal]]:
-    found = {*api.ALWAYS, *route.refusals}
+    found: set[type[errors.Refusal]] = {*api.ALWAYS, *route.refusals}
     if route.callers is not None:
         found |= {tickets.TicketInvalid, *api.OF_TICKETS}
     if identity.PASSENGER_GATEWAY in (route.callers or ()) or identity.DRIVER_GATEWAY in (route.callers or ()):
         found.add(identity.Unauthorized)
-    if route.query is not None or method != "GET":
-        found |= set(api.OF_BODIES)
+    if not route.is_raw:
+        found |= set(api.OF_QUERIES)
+    if method != "GET":
+        found |= set(api.OF_BODIES if route.body is None else api.OF_BODIES + api.OF_JSON)
     return found

@@ -47,7 +47,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """What a route promises: methods and paths, who may call, the shapes in and out, and the facts it may refuse with."""
+    """What a route promises: methods and paths, callers, the shapes in and out, and the facts it may refuse with."""
 
     methods: tuple[str, ...]
     path: str
@@ -65,6 +65,10 @@ class Route:
     def paths(self) -> tuple[str, ...]:
         """The path with its aliases."""
         return (self.path, *self.aliases)
+
+    def query_for(self, method: str) -> ma.Schema | None:
+        """The schema of the query; the POST of a route that is taken both ways has its arguments in the body."""
+        return self.query if method == "GET" or "GET" not in self.methods else None
 
     @property
     def summary(self) -> str:

@@ -2,16 +2,20 @@
 two ways, and every name or value that could pass for something it is not.
 """
 
+import re
 import urllib.parse
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from aiohttp import HttpVersion10, web
+from aiohttp import HttpVersion10, HttpVersion11, web
 
 from kit import errors
 
-_BODILESS = frozenset({"GET", "HEAD", "DELETE", "OPTIONS"})
-_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 MAX_QUERY_PAIRS = 32
+MAX_HEAD_BYTES = 32 * 1024
+_BODILESS = frozenset({"GET", "HEAD", "DELETE", "OPTIONS"})
+_METHODS = _BODILESS | {"POST", "PUT", "PATCH"}
+_LENGTH = re.compile(rb"0|[1-9][0-9]{0,15}")
+_BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
 class RequestMalformed(errors.Invalid):
@@ -20,44 +24,52 @@ class RequestMalformed(errors.Invalid):
 
 def check(request: web.BaseRequest) -> None:
     """Refuses a request whose form is ambiguous; `details.reason` says what was wrong with it."""
+    path, version = request.raw_path, request.version
     if request.method not in _METHODS:
         raise RequestMalformed(reason="method")
-    target = request.path_qs if request.message.path.startswith("/") else ""
-    if not target or not request.message.path.isascii() or "#" in request.message.path:
+    # The parser also takes HTTP/0.9 and HTTP/2.0; the two that are served here it names by these objects.
+    if version is not HttpVersion11 and version is not HttpVersion10:
+        raise RequestMalformed(reason="version")
+    if not path.startswith("/") or not path.isascii() or "#" in path:
         raise RequestMalformed(reason="target")
-    names = _names_of(request)
-    if b"upgrade" in names:
-        raise RequestMalformed(reason="upgrade")
-    _check_framing(request, names)
+    _check_framing(request, _names_of(request.raw_headers))
 
 
-def _names_of(request: web.BaseRequest) -> dict[bytes, bytes]:
-    seen: dict[bytes, bytes] = {}
-    for raw_name, value in request.message.raw_headers:
-        name = raw_name.lower()
-        if name in seen:
-            raise RequestMalformed(reason="repeated_header")
-        if b"_" in name:
-            raise RequestMalformed(reason="header_name")
-        if not value.isascii():
-            raise RequestMalformed(reason="header_value")
-        seen[name] = value
-    return seen
+def _names_of(headers: Sequence[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+    found = {name.lower(): value for name, value in headers}
+    if len(found) != len(headers):
+        raise RequestMalformed(reason="repeated_header")
+    names, values = b"".join(found), b"".join(found.values())
+    if b"_" in names:
+        raise RequestMalformed(reason="header_name")
+    if not values.isascii():
+        raise RequestMalformed(reason="header_value")
+    if len(names) + len(values) > MAX_HEAD_BYTES:
+        raise RequestMalformed(reason="headers_too_large")
+    return found
 
 
 def _check_framing(request: web.BaseRequest, names: Mapping[bytes, bytes]) -> None:
+    if b"upgrade" in names:
+        raise RequestMalformed(reason="upgrade")
     coding = names.get(b"transfer-encoding")
-    if coding is not None and (coding.strip().lower() != b"chunked" or request.version <= HttpVersion10):
+    if coding is not None and (coding.lower() != b"chunked" or request.version is HttpVersion10):
         raise RequestMalformed(reason="transfer_encoding")
-    has_body = coding is not None or names.get(b"content-length", b"0").strip() != b"0"
-    if has_body and request.method in _BODILESS:
+    length = names.get(b"content-length", b"0")
+    if not _LENGTH.fullmatch(length):
+        raise RequestMalformed(reason="content_length")
+    if request.method in _BODILESS and (coding is not None or length != b"0"):
         raise RequestMalformed(reason="body_on_get")
+    if names.get(b"expect", b"100-continue").lower() != b"100-continue":
+        raise RequestMalformed(reason="expect")
 
 
 def query_pairs(raw: str) -> dict[str, str]:
     """The query's arguments; a repeated key, bad escape, NUL or too many of them is RequestMalformed."""
     if not raw:
         return {}
+    if _BAD_ESCAPE.search(raw):
+        raise RequestMalformed(reason="query")
     try:
         pairs = urllib.parse.parse_qsl(
             raw,
