@@ -1,0 +1,144 @@
+"""Slow and greedy clients: every connection ends by a deadline of ours, and honest ones do not notice."""
+
+import asyncio
+import contextlib
+import time
+from typing import Any
+
+import pytest
+from aiohttp import web_protocol
+
+from kit import metrics, web
+from kit.web import server
+from testkit import until
+
+
+async def closed_after_s(wire: Any, limit_s: float = 2.0) -> float:
+    began = time.monotonic()
+    with contextlib.suppress(ConnectionResetError):
+        assert await wire.is_closed(limit_s), f"still open after {limit_s} s"
+    return time.monotonic() - began
+
+
+async def test_closes_on_half_a_head(demo: Any) -> None:
+    wire = await demo.connect()
+    await wire.write(demo.head()[:-10])
+    assert 0.1 < await closed_after_s(wire) < 0.29
+    assert demo.ctx.handled == 0
+
+
+async def test_closes_on_a_head_that_drips(demo: Any) -> None:
+    wire = await demo.connect()
+
+    async def drip() -> None:
+        for byte in demo.head():
+            await wire.write(bytes([byte]))
+            await asyncio.sleep(0.02)
+
+    dripping = asyncio.create_task(drip())
+    assert await closed_after_s(wire) < 0.29
+    dripping.cancel()
+    assert demo.ctx.handled == 0
+
+
+async def test_closes_on_half_a_head_after_a_good_request(demo: Any) -> None:
+    wire = await demo.connect()
+    await wire.write(demo.head())
+    assert (await wire.answer()).status == 200
+    await wire.write(b"GET /demo")
+    assert 0.1 < await closed_after_s(wire) < 0.29
+
+
+async def test_answers_half_a_body_when_its_time_is_over(demo: Any) -> None:
+    wire = await demo.connect()
+    await wire.write(demo.post(b'{"order_id": "a", "count": 1}')[:-5])
+    answer = await wire.answer()
+    assert (answer.status, answer.code) == (400, "body_too_slow")
+    assert await wire.is_closed()
+    assert demo.ctx.handled == 0
+
+
+async def test_answers_half_a_body_when_the_callers_time_is_over(demo: Any) -> None:
+    head = demo.post(b"{} ", "/demo/v1/order", "X-YaTaxi-Client-TimeoutMs: 50")
+    answer = await demo.send(head[:-1])
+    assert (answer.status, answer.code, answer.is_closed) == (504, "deadline_exceeded", True)
+
+
+async def test_does_not_wait_for_the_body_of_an_unknown_route(demo: Any) -> None:
+    answer = await demo.send(demo.post(b" " * 1000, "/demo/v1/nothing")[:-1])
+    assert (answer.status, answer.code, answer.is_closed) == (404, "route_unknown", True)
+
+
+async def test_closes_an_idle_connection_that_was_used(demo: Any) -> None:
+    wire = await demo.connect()
+    await wire.write(demo.head())
+    assert (await wire.answer()).status == 200
+    assert 0.2 < await closed_after_s(wire) < 0.6
+
+
+async def test_closes_a_connection_that_says_nothing(demo: Any) -> None:
+    assert 0.2 < await closed_after_s(await demo.connect()) < 0.6
+
+
+async def test_serves_a_slow_but_honest_client(demo: Any) -> None:
+    wire = await demo.connect()
+    for _ in range(3):
+        data = demo.post(b'{"order_id": "a", "count": 1}')
+        for at in range(0, len(data), 150):
+            await wire.write(data[at : at + 150])
+            await asyncio.sleep(0.005)
+        assert (await wire.answer()).status == 200
+
+
+async def test_lets_a_handler_take_longer_than_any_head_may(demo: Any) -> None:
+    async def slow(call: web.Call) -> None:
+        await asyncio.sleep(0.4)
+
+    demo.ctx.act = slow
+    wire = await demo.connect()
+    # Half of the next request is already there while the first one runs.
+    following = demo.head()
+    await wire.write(demo.head("POST /demo/v1/act HTTP/1.1", "Content-Length: 0"))
+    await asyncio.sleep(0.02)
+    await wire.write(following[:20])
+    assert (await wire.answer()).status == 200
+    await wire.write(following[20:])
+    assert (await wire.answer()).status == 200
+
+
+@pytest.mark.parametrize("limits", [web.Limits(connections=2)])
+async def test_refuses_connections_beyond_the_limit(demo: Any) -> None:
+    wires = [await demo.connect() for _ in range(2)]
+    for wire in wires:
+        await wire.write(demo.head())
+        assert (await wire.answer()).status == 200
+    before = metrics.value("http_connections_cut_total", limit="connections")
+    answer = await demo.send(b"")
+    assert (answer.status, answer.code, answer.headers["retry-after"]) == (503, "overloaded", "1")
+    assert answer.is_closed
+    assert metrics.value("http_connections_cut_total", limit="connections") == before + 1
+    wires[0].close()
+
+    async def has_room() -> bool:
+        return (await demo.send(demo.head(), expect_close=False)).status == 200
+
+    await until(has_room)
+
+
+async def test_the_attributes_of_the_framework_that_are_used_exist(demo: Any) -> None:
+    await demo.connect()
+    await until(lambda: demo.listener._server.connections)
+    connection = demo.listener._server.connections[0]
+    for name in ("_request_count", "_messages", "_loop", "_manager", "transport"):
+        assert hasattr(connection, name)
+    assert {"data_received", "connection_made", "finish_response", "handle_error"} <= set(
+        vars(web_protocol.RequestHandler)
+    )
+    assert hasattr(demo.listener._server, "_connections")
+
+
+def test_runs_on_the_c_parser_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    server.check_parser()
+    monkeypatch.setattr(server, "HttpRequestParser", type("Parser", (), {"__module__": "aiohttp.http_parser"}))
+    with pytest.raises(web.SlowParser, match="C parser"):
+        server.check_parser()
