@@ -22,7 +22,7 @@ $(error there is no service $(S); there are: $(notdir $(patsubst %/pyproject.tom
 endif
 endif
 
-.PHONY: help setup run test check format lint types arch bench migrate dead-tasks lock
+.PHONY: help setup run test check format lint types arch bench migrate dead-tasks lock openapi
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1 \t/p' Makefile | expand -t 14
@@ -54,6 +54,10 @@ types: setup ## mypy --strict: the packages, then each folder of tests
 
 arch: setup ## import-linter: who may import whom
 	@$(BIN)/lint-imports
+
+openapi: setup ## write the description of each service (S=maas for one) into its openapi.yaml
+	@for folder in $(if $(S),services/$(S),$(patsubst %/pyproject.toml,%,$(wildcard services/*/pyproject.toml))); do \
+		name=$${folder##*/}; $(PYTHON) -m $${name//-/_} openapi > $$folder/openapi.yaml; done
 
 bench: setup ## measure, side by side; prints a table, never fails
 	@-$(PYTHON) tests-integration/bench $(ARGS)

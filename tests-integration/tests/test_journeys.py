@@ -7,6 +7,7 @@ import pytest
 
 from journeys import JOURNEYS
 from journeys.world import World
+from kit import pg
 from local_stack import Stack
 
 SHORTEST_SECRET = 8
@@ -31,3 +32,18 @@ async def test_logs_no_secret(own_stack: Stack, told: Callable[[str], None]) -> 
     assert {"maas.log", "maas-authproxy.log"} <= {name for name, text in logs.items() if text}
     found = [(name, secret) for name, text in logs.items() for secret in secrets if secret in text]
     assert found == []
+
+
+async def test_keeps_refused_rows_out_of_the_database_log(own_stack: Stack) -> None:
+    db = await pg.Database.open(own_stack.description["databases"]["maas"], name="refused", size=1)
+    try:
+        with pytest.raises(pg.CheckViolation):
+            await db.run(
+                """INSERT INTO users.users (personal_phone_id, yandex_uid) VALUES (%(secret)s, '4001')""",
+                secret="a-row-that-is-refused",
+            )
+    finally:
+        await db.close()
+    log = own_stack.log("postgres").read_text("utf-8")
+    assert "users_uid_has_kind" in log
+    assert "a-row-that-is-refused" not in log

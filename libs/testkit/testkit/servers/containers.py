@@ -123,7 +123,7 @@ class Postgres(_Container):
 
         return PostgresContainer(
             POSTGRES_IMAGE, username="app", password=self._password, dbname="postgres", driver=None
-        ).with_command("postgres -c max_connections=300")
+        ).with_command("postgres -c max_connections=300 -c log_error_verbosity=terse -c log_min_error_statement=panic")
 
 
 class RabbitMQ(_Container):

@@ -14,6 +14,8 @@ _INSTALL = "PostgreSQL is not on this machine: install it (Debian: apt-get insta
 # Right for tests: a killed server loses nothing, only a killed machine would.
 FAST = ("fsync=off", "full_page_writes=off")
 DURABLE: tuple[str, ...] = ()
+# A refused row or statement holds people's data and secrets; the log says which error it was, and no more.
+DISCREET = ("log_error_verbosity=terse", "log_min_error_statement=panic")
 
 
 def postgres_binaries() -> Path | None:
@@ -104,6 +106,7 @@ class Postgres:
             "max_connections=300",
             "shared_buffers=64MB",
             "dynamic_shared_memory_type=posix",
+            *DISCREET,
             *self._settings,
         ]
         argv = [str(self._binaries / "postgres"), "-D", str(self._data)]
