@@ -44,6 +44,8 @@ class Caches:
 
     async def start(self, caches: Sequence[Cache[Any]]) -> None:
         """Begins to keep `caches`; the values come when the database is there."""
+        if not caches:
+            return
         self._stale = {cache.name: asyncio.Event() for cache in caches}
         by_channel: dict[str, list[asyncio.Event]] = {}
         for cache in caches:

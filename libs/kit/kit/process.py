@@ -64,7 +64,11 @@ class Command:
 
 @dataclass(frozen=True, kw_only=True)
 class Service:
-    """Everything a process of one service contains."""
+    """Everything a process of one service contains.
+
+    `api_key_header` is where callers of a service with an authenticator of its own bring their key;
+    `serves_without_database` keeps a service ready whose requests go on while its database is away.
+    """
 
     name: str
     description: str
@@ -77,6 +81,8 @@ class Service:
     caches: Sequence[cached.Cache[Any]] = ()
     commands: Sequence[Command] = ()
     authenticator: Callable[[Any], web.api.Authenticator] | None = None
+    api_key_header: str | None = None
+    serves_without_database: bool = False
 
     @property
     def package(self) -> str:
@@ -99,7 +105,7 @@ class Service:
 
     def openapi(self) -> dict[str, Any]:
         """The description of its API port."""
-        return web.document(self.name, self.description, self.routes)
+        return web.document(self.name, self.description, self.routes, api_key_header=self.api_key_header)
 
 
 def by_ticket(jwks_file: Path) -> web.api.Authenticator:
@@ -245,10 +251,7 @@ def _monitor(service: Service, ctx: Context, live: Live) -> web.Monitor:
         if pending := await migrate.check(ctx.db, service.streams):
             raise RuntimeError(f"pending {', '.join(pending)}")
 
-    checks = {
-        "database": ctx.db.ping,
-        "migrations": migrations,
-        "caches": ctx.caches.check,
-        "draining": draining,
-    }
+    checks: dict[str, web.monitor.type_of_check] = {"caches": ctx.caches.check, "draining": draining}
+    if not service.serves_without_database:
+        checks |= {"database": ctx.db.ping, "migrations": migrations}
     return web.Monitor(service.openapi(), checks)

@@ -31,5 +31,7 @@ SERVICE = process.Service(
     schedule=SCHEDULE,
     commands=COMMANDS,
     authenticator=keys.authenticator,
+    api_key_header=keys.HEADER,
+    serves_without_database=True,
     migrations=Path(__file__).parent.parent / "migrations",
 )

@@ -188,6 +188,7 @@ class Api:
             path=route.path,
             remote_ip=request.remote or "",
             raw_query=request.raw_path.partition("?")[2],
+            say=functools.partial(self._say, here.language),
         )
         # A route without callers has another authenticator, whose names are not those of the gateways.
         if route.callers is not None:

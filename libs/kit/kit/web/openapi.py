@@ -23,8 +23,17 @@ _ERROR = {
 }
 
 
-def document(title: str, description: str, handlers: Iterable[routes.type_of_handler]) -> dict[str, Any]:
-    """The whole description as plain data, in the order of the routes."""
+def document(
+    title: str,
+    description: str,
+    handlers: Iterable[routes.type_of_handler],
+    *,
+    api_key_header: str | None = None,
+) -> dict[str, Any]:
+    """The whole description as plain data, in the order of the routes.
+
+    Callers bring a service ticket, or a key in `api_key_header` where the service has an authenticator of its own.
+    """
     plugin = MarshmallowPlugin(schema_name_resolver=lambda schema: _name_of(schema))
     spec = apispec.APISpec(
         title=title, version="1", openapi_version="3.1.0", plugins=[plugin], info={"description": description}
@@ -32,12 +41,14 @@ def document(title: str, description: str, handlers: Iterable[routes.type_of_han
     assert plugin.converter is not None
     plugin.converter.add_attribute_function(_types_of_own_fields)  # type: ignore[no-untyped-call]
     spec.components.schema("Error", _ERROR)
-    spec.components.security_scheme("ticket", {"type": "apiKey", "in": "header", "name": tickets.HEADER})
+    scheme = "ticket" if api_key_header is None else "key"
+    header = tickets.HEADER if api_key_header is None else api_key_header
+    spec.components.security_scheme(scheme, {"type": "apiKey", "in": "header", "name": header})
     for route in map(routes.declared, handlers):
         for path in route.paths:
             spec.path(path=path, operations={m.lower(): _operation(route, m, path) for m in route.methods})
     found: dict[str, Any] = spec.to_dict()
-    return found
+    return found if api_key_header is None else found | {"security": [{scheme: []}]}
 
 
 def _name_of(schema: Any) -> str:

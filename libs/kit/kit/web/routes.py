@@ -22,7 +22,8 @@ class Call:
     """One request as a handler sees it: checked, loaded, and with its caller known.
 
     `args` is what the route's schema made of the body (of the query for GET), `query` what a POST's query schema made
-    of its query. `raw_body` and `raw_query` are for routes that pass things on.
+    of its query. `raw_body` and `raw_query` are for routes that pass things on. `say` puts a text into the caller's
+    language.
     """
 
     caller: str
@@ -37,6 +38,7 @@ class Call:
     remote_ip: str = ""
     raw_body: bytes = b""
     raw_query: str = ""
+    say: Callable[[str], str] = str
 
     def the_passenger(self) -> identity.Passenger:
         """The passenger; identity.Unauthorized when the request has none."""

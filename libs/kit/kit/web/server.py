@@ -3,6 +3,8 @@ fails no request.
 """
 
 import asyncio
+import contextlib
+import ctypes
 import fcntl
 import http
 import os
@@ -21,6 +23,24 @@ from kit.web import limits as bounds
 _BACKLOG = 1024
 _MAX_HEADERS = 100
 _LOOK_S = 0.01
+_HANDSHAKE_S = 0.05
+# A filter of the kernel that drops the first packet of a connection (flags at byte 13: SYN without ACK); without it a
+# connection could be taken between the last look at the queue and its end.
+_SO_ATTACH_FILTER = 26
+_PROGRAM = ctypes.create_string_buffer(
+    b"".join(
+        struct.pack("HBBI", *step)
+        for step in (
+            (0x30, 0, 0, 13),
+            (0x54, 0, 0, 0x12),
+            (0x15, 0, 1, 0x02),
+            (0x06, 0, 0, 0),
+            (0x06, 0, 0, 0xFFFFFFFF),
+        )
+    ),
+    40,
+)
+_DEAF = struct.pack("HP", 5, ctypes.addressof(_PROGRAM))
 _CUT = metrics.counter("http_connections_cut_total", "Connections closed by a limit", ("limit",))
 
 
@@ -245,6 +265,11 @@ class Listener:
         server, self._server = self._server, None
         self.api.is_draining = True
         loop = asyncio.get_running_loop()
+        assert self._socket is not None
+        # Whoever shakes hands already may finish; whoever knocks from now on is not heard, and refused a second later.
+        with contextlib.suppress(OSError):
+            self._socket.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, _DEAF)
+            await asyncio.sleep(_HANDSHAKE_S)
         for taken in self._close_door():
             await loop.connect_accepted_socket(server, taken)
         deadline = loop.time() + self._limits.drain_s

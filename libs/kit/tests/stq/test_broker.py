@@ -192,6 +192,8 @@ async def test_keeps_what_has_no_queue_yet(live: Any, outsider: Any) -> None:
     assert await stq.relay_due(live.db, live.broker) == 0
     assert await live.outbox() == 1
     assert metrics.value("stq_published_total", task=queue, outcome="unroutable") == 1
+    wait = "SELECT extract(epoch FROM taken_until - now())::float8 FROM stq.outbox"
+    assert await live.db.one(pg.value, wait) <= outbox.RETRY_S
     await outsider.channel.declare_queue(queue, durable=True)
     await live.db.run("UPDATE stq.outbox SET taken_until = now()")
     assert await stq.relay_due(live.db, live.broker) == 1

@@ -260,3 +260,46 @@ async def test_refuses_worker_of_odd_tables(bench: Any) -> None:
         stq.Worker(bench.queue(), [bench.task(gate, name="other.word.say")], [], None)
     with pytest.raises(ValueError, match="schedule"):
         stq.Worker(bench.queue(), [task], [stq.every("other.word.say", 10)], None)
+
+
+async def test_drains_a_backlog_after_one_wake(bench: Any) -> None:
+    ran: list[str] = []
+
+    async def body(ctx: Any, claim: stq.Claim) -> None:
+        ran.append(claim.task_id)
+
+    async with bench.db.transaction() as tx:
+        for number in range(25):
+            await bench.queue().enqueue(tx, bench.name, task_id=f"{number:02}")
+    await bench.start(bench.task(body, concurrency=2), pace=stq.Pace(sweep_s=3600))
+    await until(lambda: len(ran) == 25)
+    assert ran == sorted(ran)
+
+
+async def test_lets_a_finished_task_go_on(bench: Any) -> None:
+    """Its lease is gone because it is done, not because it was lost."""
+    gate = Gate()
+
+    async def body(ctx: Any, claim: stq.Claim) -> None:
+        async with bench.db.transaction() as tx:
+            await claim.finish(tx)
+        await gate(ctx, claim)
+
+    other = Gate()
+    name = f"{bench.service}.other.wait"
+    await bench.start(bench.task(body), bench.task(other, name=name))
+    await bench.enqueue("finished")
+    await until(lambda: gate.began == ["finished"])
+    # Its lease, extended by the same heartbeat, tells when that has been at work.
+    await bench.enqueue("other", name=name)
+    await until(lambda: other.began)
+    lease_until = (await bench.row("other"))["lease_until"]
+
+    async def has_beaten_twice() -> bool:
+        row = await bench.row("other")
+        return bool((row["lease_until"] - lease_until).total_seconds() > 0.4)
+
+    await until(has_beaten_twice)
+    gate.may_end.set()
+    await until(lambda: gate.ended == ["finished"])
+    other.may_end.set()

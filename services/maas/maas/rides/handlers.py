@@ -17,11 +17,12 @@ PROCESSING = ("processing",)
     answer=schemas.VERDICT,
     refusals=(caches.NotLoaded,),
 )
-async def check_promocode(ctx: Context, call: web.Call) -> model.Verdict:
+async def check_promocode(ctx: Context, call: web.Call) -> web.Ready:
     """Whether a code of ours pays for a ride, at the offer and at its end (MA-90..92)."""
-    return await actions.check(
+    verdict = await actions.check(
         db=ctx.db, stations=ctx.caches.get(metro.STATIONS), rules=ctx.dynamic.get(config.GEO), **call.args
     )
+    return web.Ready(schemas.told(verdict, call.say))
 
 
 @web.post(

@@ -1,5 +1,6 @@
 """JSON shapes of rides."""
 
+from collections.abc import Callable
 from typing import Any
 
 import marshmallow
@@ -92,6 +93,14 @@ class LedgerEntrySchema(fields.Strict):
     state = ma.Enum(model.RideState, by_value=True, required=True, attribute="ride.state")
     code = ma.String(allow_none=True, required=True, attribute="ride.reason")
     rides = ma.Nested(subscriptions.RidesSchema, required=True)
+
+
+def told(verdict: model.Verdict, say: Callable[[str], str]) -> dict[str, Any]:
+    """`VERDICT.dump(verdict)`, its message in the caller's language."""
+    answer: dict[str, Any] = VERDICT.dump(verdict)
+    if "message" in answer:
+        answer["message"] = say(answer["message"])
+    return answer
 
 
 CHECK = CheckSchema()
