@@ -50,6 +50,8 @@ class Queue:
         if tasks.owner(name) == self.service:
             await self._insert(tx, name, task_id, kwargs, delay_s, again=again)
             return
+        if again:
+            raise ValueError("only a service itself can begin its task anew")
         message = wire.dump(wire.message(name, task_id, kwargs, trace.outgoing()))
         await outbox.insert(tx, queue=name, message=message, delay_s=float(delay_s))
         tx.after_commit(self._tell_relay)

@@ -1,0 +1,71 @@
+"""Broken input of every kind, at both live services: 4xx in the error form, and nothing of it gets past the edge."""
+
+import asyncio
+import json
+import urllib.parse
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import aiohttp
+import pytest
+
+from testkit import hostile
+
+_PREFIX = {"maas": "/maas/v1", "maas-authproxy": "/maas-authproxy/v1"}
+
+
+def _target(service: str, stack: Mapping[str, Any]) -> hostile.Target:
+    key = f"X-API-Key: {stack['api_keys']['vtb']}"
+    ticket = f"X-Ya-Service-Ticket: {stack['tickets']['maas-authproxy']}"
+    prefix = _PREFIX[service]
+    return hostile.Target(
+        f"{prefix}/subscription/reserve", f"{prefix}/subscription/status", ticket if service == "maas" else key
+    )
+
+
+def _cases(target: hostile.Target) -> Iterator[tuple[str, bytes, tuple[int, ...]]]:
+    for name, row in hostile.EVERY_ROW.items():
+        yield name, target.bytes_of(row), (400,)
+    for number, raw in enumerate(hostile.NO_HTTP):
+        yield f"no http {number}", raw, (400,)
+    for name, (body, kind, status, _) in hostile.BODIES.items():
+        lines = [f"Content-Length: {len(body)}", "Connection: close"] + ([f"Content-Type: {kind}"] if kind else [])
+        yield name, target.bytes_of((hostile.ORDER, tuple(lines), body)), (status,)
+
+
+async def _sent(url: str, raw: bytes) -> tuple[int, Mapping[str, Any]]:
+    address = urllib.parse.urlsplit(url)
+    reader, writer = await asyncio.open_connection(address.hostname, address.port)
+    try:
+        async with asyncio.timeout(10):
+            writer.write(raw)
+            head, _, body = (await reader.read()).partition(b"\r\n\r\n")
+    finally:
+        writer.close()
+    return int(head.split(b" ", 2)[1]), json.loads(body)
+
+
+async def _reached(stack: Mapping[str, Any]) -> float:
+    """Requests that maas has seen on the routes in question."""
+    async with (
+        aiohttp.ClientSession() as http,
+        http.get(stack["services"]["maas"]["monitor"] + "/metrics") as response,
+    ):
+        lines = (await response.text()).splitlines()
+    seen = [line for line in lines if line.startswith("http_requests_total{") and "/maas/v1/subscription/" in line]
+    return sum(float(line.rpartition(" ")[2]) for line in seen)
+
+
+@pytest.mark.parametrize("service", list(_PREFIX))
+async def test_refuses_everything_in_the_error_form(stack: dict[str, Any], service: str) -> None:
+    before = await _reached(stack)
+    wrong, tried = [], 0
+    for name, raw, statuses in _cases(_target(service, stack)):
+        tried += 1
+        status, form = await _sent(stack["services"][service]["api"], raw)
+        if status not in statuses or not {"code", "message"} <= set(form) <= {"code", "message", "details"}:
+            wrong.append((name, status, form))
+    assert wrong == []
+    assert tried > 140
+    if service == "maas-authproxy":
+        assert await _reached(stack) == before
