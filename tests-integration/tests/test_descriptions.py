@@ -19,7 +19,8 @@ _BEYOND_SCHEMAS = [checks.positive_data_acceptance]
 
 def _fuzzed(document: dict[str, Any], url: str, stack: Mapping[str, Any]) -> int:
     """How many requests were sent; raises on the first mismatch."""
-    found = [result.ok() for result in schemathesis.openapi.from_dict(document).get_all_operations()]
+    results: list[Any] = list(schemathesis.openapi.from_dict(document).get_all_operations())
+    found = [result.ok() for result in results]
     return sum(_fuzzed_operation(each, url, _headers(each.definition.raw, stack)) for each in found)
 
 

@@ -224,7 +224,7 @@ def test_forgets_a_ticket_when_it_expires(verifier: tickets.Verifier, monkeypatc
     ticket = tickets.issue(PEM, "maas", 60)
     assert verifier.verify(ticket) == "maas"
     later = time.time() + 61
-    monkeypatch.setattr(tickets.time, "time", lambda: later)
+    monkeypatch.setattr(time, "time", lambda: later)
     monkeypatch.setattr(jwt.api_jwt, "datetime", type("Later", (), {"now": staticmethod(lambda tz: _at(later))}))
     with pytest.raises(tickets.TicketInvalid):
         verifier.verify(ticket)

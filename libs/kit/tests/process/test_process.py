@@ -49,6 +49,10 @@ class Process:
     def monitor(self) -> str:
         return f"http://127.0.0.1:{(self.said('started') or {})['monitor_port']}"
 
+    async def errors(self) -> bytes:
+        assert self.child.stderr is not None
+        return await self.child.stderr.read()
+
     async def ended(self) -> int:
         async with asyncio.timeout(15):
             await self.child.wait()
@@ -115,7 +119,7 @@ async def live(settings: dict[str, str]) -> AsyncIterator[type_of_live]:
             process.reading = asyncio.create_task(process.read())
             stack.push_async_callback(ended, process)
             await until(lambda: process.said("started") or process.child.returncode is not None, timeout_s=15)
-            assert process.said("started"), (await process.child.stderr.read()).decode()
+            assert process.said("started"), (await process.errors()).decode()
             return process
 
         yield start

@@ -277,4 +277,4 @@ def test_refuses_two_routes_in_one_place() -> None:
     with pytest.raises(ValueError, match="two routes for GET /a"):
         web.Api([one, two], None, authenticate=None)
     with pytest.raises(TypeError, match="is not a route"):
-        web.Api([lambda ctx, call: None], None, authenticate=None)  # type: ignore[list-item,arg-type,return-value]
+        web.Api([lambda ctx, call: None], None, authenticate=None)  # type: ignore[list-item,return-value]

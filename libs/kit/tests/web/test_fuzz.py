@@ -17,7 +17,7 @@ def fuzzed(document: dict[str, Any], url: str, ticket: str) -> int:
     sent = 0
 
     for found in schema.get_all_operations():
-        operation = found.ok()
+        operation: Any = found.ok()  # type: ignore[union-attr]
 
         @hypothesis.given(case=operation.as_strategy() | operation.as_strategy(generation_mode=MODES[1]))
         @hypothesis.settings(

@@ -120,7 +120,7 @@ async def test_refuses_connections_beyond_the_limit(demo: Any) -> None:
     wires[0].close()
 
     async def has_room() -> bool:
-        return (await demo.send(demo.head(), expect_close=False)).status == 200
+        return bool((await demo.send(demo.head(), expect_close=False)).status == 200)
 
     await until(has_room)
 
