@@ -1,7 +1,7 @@
 """A metro-and-taxi subscription is sold by the bank and ridden (maas, maas-authproxy).
 
 Anna is known in taxi, so the bank's registration finds her account; Boris buys in the metro first and is bound when
-he opens the app.
+he opens the app. Steps of MX-16..20, MA-44..51, MA-63..69, MA-84, MA-90..92, MA-96, MA-97, MA-101, MA-104.
 """
 
 import datetime

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from kit import texts
 from testkit import servers
 from testkit.neighbours import neighbours
 from testkit.servers import containers, shared
@@ -42,6 +43,7 @@ _RUN = pytest.StashKey[Run]()
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
+    texts.be_strict()
     given = getattr(config, "workerinput", {}).get("testkit_run")
     if given:
         config.stash[_RUN] = Run(Path(given[0]), given[1])

@@ -1,4 +1,4 @@
-"""Looking at the subscription binds the passenger."""
+"""Looking at the subscription binds the passenger (MA-21, MA-22, MA-63..69, MA-78, MA-96)."""
 
 from typing import Any
 

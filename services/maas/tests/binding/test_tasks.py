@@ -1,4 +1,4 @@
-"""The search for the account of a registered phone."""
+"""The search for the account of a registered phone (MA-36..38)."""
 
 from typing import Any
 

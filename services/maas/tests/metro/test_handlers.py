@@ -1,4 +1,4 @@
-"""The nearest stations."""
+"""The nearest stations (MX-25, MX-26, MA-82..85, MA-100, MA-101)."""
 
 from typing import Any
 

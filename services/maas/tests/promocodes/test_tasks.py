@@ -1,4 +1,4 @@
-"""Promo codes come once, whatever happens on the way."""
+"""Promo codes come once, whatever happens on the way (MA-48, MA-67, T20)."""
 
 from typing import Any
 

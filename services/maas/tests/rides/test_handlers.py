@@ -1,4 +1,4 @@
-"""The rules of a ride and its ledger, as coupons and processing use them."""
+"""The rules of a ride and its ledger, as coupons and processing use them (MA-02..04, MA-87..92, MA-104)."""
 
 import asyncio
 import collections

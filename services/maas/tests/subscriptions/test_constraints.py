@@ -1,4 +1,4 @@
-"""What the database itself does not allow, whatever the code above it does."""
+"""What the database itself does not allow, whatever the code above it does (MA-40, MA-42)."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The partner moves subscriptions."""
+"""The partner moves subscriptions (MX-15..20, MX-24, MA-40..51, MA-97, MA-103)."""
 
 import asyncio
 import collections

@@ -1,4 +1,4 @@
-"""Registering people of the metro."""
+"""Registering people of the metro (MX-16, MA-20..27, MA-33..35)."""
 
 from typing import Any
 
