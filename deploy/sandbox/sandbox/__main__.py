@@ -75,10 +75,8 @@ def _services(text: str) -> dict[str, str]:
 def _verifier(path: Path) -> tickets.Verifier:
     try:
         return tickets.Verifier(path)
-    except OSError as failure:
-        raise Unusable(f"the JWKS file {path} can't be read: {failure.strerror}") from None
-    except Exception:
-        raise Unusable(f"the JWKS file {path} holds no keys") from None
+    except tickets.KeysBroken as broken:
+        raise Unusable(str(broken)) from None
 
 
 def _tickets(path: Path) -> dict[str, str]:

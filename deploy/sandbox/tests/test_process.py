@@ -119,7 +119,7 @@ WRONG = [
     ("--services", "maas", "--services takes name=http://host:port, not 'maas'"),
     ("--services", "maas=ftp://x", "--services takes name=http://host:port, not 'maas=ftp://x'"),
     ("--jwks", "/nonexistent", "the JWKS file /nonexistent can't be read: No such file or directory"),
-    ("--jwks", "{", "holds no keys"),
+    ("--jwks", "{", "is not a set of keys"),
     ("--tickets", "/nonexistent", "the tickets file /nonexistent can't be read: No such file or directory"),
     ("--tickets", "{", "is not JSON"),
     ("--tickets", '{"coupons": 1}', "is not an object of caller and ticket"),

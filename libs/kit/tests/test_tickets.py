@@ -75,7 +75,7 @@ def test_refuses_what_is_no_ticket(verifier: tickets.Verifier, ticket: str | Non
     "claims",
     [
         {"exp": int(time.time()) - 1}, {"exp": None}, {"exp": "soon"}, {"exp": 10**400}, {"exp": []}, {"exp": True},
-        {"nbf": int(time.time()) + 60}, {"iat": int(time.time()) + 60},
+        {"nbf": 4_000_000_000}, {"iat": 4_000_000_000},
         {"aud": "other"}, {"aud": None}, {"aud": ""}, {"aud": []}, {"aud": {"taxi": 1}}, {"aud": "taxi2"},
         {"sub": None}, {"sub": ""}, {"sub": "maas"}, {"sub": "system:serviceaccount:taxi:"},
         {"sub": "system:serviceaccount:other:maas"}, {"sub": "system:serviceaccount:taxi:maas:more"},
