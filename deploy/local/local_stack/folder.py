@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from local_stack import failures
+from testkit.servers import processes
 
 # A dead runner's services may take as long as this to end.
 _PREVIOUS_ENDS_WITHIN_S = 40.0
@@ -58,7 +59,7 @@ class Folder:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 return
             owner = os.pread(lock, 32, 0).decode().strip()
-            if owner.isdigit() and _is_running(int(owner)):
+            if owner.isdigit() and processes.is_running(int(owner)):
                 raise failures.AlreadyRunning(
                     f"a stack already runs in {self.path} (pid {owner}); stop it, or give another folder with --data"
                 )
@@ -94,13 +95,3 @@ class Folder:
             return json.loads((self.path / name).read_text("utf-8"))
         except (FileNotFoundError, ValueError):
             return default
-
-
-def _is_running(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

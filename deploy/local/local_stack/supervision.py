@@ -28,27 +28,16 @@ class Runnable(Protocol):
     def is_alive(self) -> bool: ...
 
 
-class Command:
+class Command(processes.Held):
     """A process of ours as a Runnable; a new one each time, so that its command and environment may be changed."""
 
     def __init__(self, make: Callable[[], processes.Process]) -> None:
+        super().__init__()
         self._make = make
-        self.process: processes.Process | None = None
 
     def start(self) -> None:
         self.process = self._make()
         self.process.start()
-
-    def stop(self) -> None:
-        if self.process is not None:
-            self.process.stop()
-
-    def kill(self) -> None:
-        if self.process is not None:
-            self.process.kill()
-
-    def is_alive(self) -> bool:
-        return self.process is not None and self.process.is_alive()
 
 
 class Part:

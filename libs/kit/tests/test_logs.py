@@ -67,7 +67,7 @@ def test_does_not_let_a_field_replace_its_own(lines: Lines) -> None:
 
 def test_writes_nothing_below_its_level(lines: Lines) -> None:
     logs.debug("seen")
-    logging.getLogger("some.library").debug("seen")
+    logging.getLogger("some.package").debug("seen")
     assert lines() == []
 
 

@@ -1,5 +1,6 @@
 """What a statement is: its four calls, what its text tells, and how rows become objects."""
 
+import abc
 import re
 import time
 from collections.abc import Callable
@@ -72,13 +73,14 @@ def planned(sql: str, args: dict[str, Any]) -> tuple[Plan, dict[str, Any]]:
     return found, adapt.with_json(args, found.json_names) if found.json_names else args
 
 
-class Statements:
+class Statements(abc.ABC):
     """The four calls over the one way to run a statement."""
 
     __slots__ = ()
 
+    @abc.abstractmethod
     async def _execute(self, sql: str, args: dict[str, Any]) -> Any:
-        raise NotImplementedError
+        """The cursor of the executed statement."""
 
     async def one(self, into: Callable[..., T], sql: str, /, **args: Any) -> T:
         rows = _built(await self._execute(sql, args), into)

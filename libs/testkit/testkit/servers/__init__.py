@@ -54,21 +54,11 @@ def run_folder(owner: int) -> Path:
     """A new folder for the servers of one test run; folders of dead runs are removed on the way."""
     for old in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
         pid = old.name.removeprefix(_PREFIX).partition("-")[0]
-        if pid.isdigit() and not _is_running(int(pid)):
+        if pid.isdigit() and not processes.is_running(int(pid)):
             shutil.rmtree(old, ignore_errors=True)
     folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{owner}-"))
     folder.chmod(0o711)  # the servers' users pass through
     return folder
-
-
-def _is_running(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def own_postgres(folder: Path, owner: int | None = None) -> PgServer:

@@ -233,6 +233,37 @@ class Process:
             self._keeper.wait()
 
 
+class Held:
+    """Holds one process, if any, and lets others end it."""
+
+    def __init__(self) -> None:
+        self.process: Process | None = None
+
+    def stop(self) -> None:
+        """Ends it politely."""
+        if self.process is not None:
+            self.process.stop()
+
+    def kill(self) -> None:
+        """kill -9, as a crash."""
+        if self.process is not None:
+            self.process.kill()
+
+    def is_alive(self) -> bool:
+        return self.process is not None and self.process.is_alive()
+
+
+def is_running(pid: int) -> bool:
+    """True while there is a process with this id, whoever's it is."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
 def find_program(*patterns: str) -> Path | None:
     """The newest file matching an absolute pattern, or the program of that name on PATH."""
     for pattern in patterns:

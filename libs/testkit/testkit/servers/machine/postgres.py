@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from testkit.servers import processes
-from testkit.servers.machine import wire
+from testkit.servers.machine import server, wire
 
 _INSTALL = "PostgreSQL is not on this machine: install it (Debian: apt-get install postgresql)"
 
@@ -29,8 +29,11 @@ def postgres_binaries() -> Path | None:
     return found.parent if found else None
 
 
-class Postgres:
+class Postgres(server.Server):
     """A private PostgreSQL; data lives in `folder`, so that it survives stop, kill and start."""
+
+    title = "PostgreSQL"
+    taken = "could not bind"
 
     def __init__(
         self,
@@ -45,18 +48,15 @@ class Postgres:
         binaries = postgres_binaries()
         if binaries is None:
             raise processes.ServerMissing(_INSTALL)
+        super().__init__(port=port, log=log or folder / "postgres.log")
         self.name = "postgres"
         self._binaries = binaries
         self._data = folder / "data"
         self._folder = folder
-        self._log = log or folder / "postgres.log"
         self._settings = settings
         self._password = password
         self._account = processes.Account("postgres")
-        self._asked_port = port
         self._keeping = keeping
-        self.port = port or 0
-        self.process: processes.Process | None = None
 
     @property
     def dsn(self) -> str:
@@ -70,33 +70,7 @@ class Postgres:
     def start(self, timeout_s: float = 30.0) -> None:
         """Starts it on its data (made when missing) and returns when it answers; raises ServerFailed."""
         self._initialise()
-        for is_last in (False, False, True):
-            self.port = self.port or processes.free_port()
-            self.process = self._process()
-            self.process.start()
-            if processes.wait_for(lambda: self._answers() or not self._is_running(), timeout_s) and self._is_running():
-                return
-            said = _reason(self._log)
-            self.process.kill()
-            if self._asked_port or is_last or "could not bind" not in said:
-                raise processes.ServerFailed(f"PostgreSQL did not start: {said or 'no answer in time'}")
-            self.port = 0
-
-    def stop(self) -> None:
-        """Ends it politely (fast shutdown)."""
-        if self.process is not None:
-            self.process.stop()
-
-    def kill(self) -> None:
-        """kill -9 of the whole server, as a crash."""
-        if self.process is not None:
-            self.process.kill()
-
-    def is_alive(self) -> bool:
-        return self._is_running()
-
-    def _is_running(self) -> bool:
-        return self.process is not None and self.process.is_alive()
+        self._start(self._answers, lambda: _reason(self._log), timeout_s)
 
     def _process(self) -> processes.Process:
         settings = [

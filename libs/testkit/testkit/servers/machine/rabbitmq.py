@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from testkit.servers import processes
-from testkit.servers.machine import wire
+from testkit.servers.machine import server, wire
 
 _INSTALL = "RabbitMQ is not on this machine: install it (Debian: apt-get install rabbitmq-server)"
 
@@ -18,8 +18,11 @@ def rabbitmq_binaries() -> Path | None:
     return found.parent if found else None
 
 
-class RabbitMQ:
+class RabbitMQ(server.Server):
     """A private RabbitMQ node with an epmd of its own; queues live in `folder` and survive stop, kill and start."""
+
+    title = "RabbitMQ"
+    taken = "eaddrinuse"
 
     def __init__(
         self,
@@ -33,18 +36,15 @@ class RabbitMQ:
         binaries = rabbitmq_binaries()
         if binaries is None:
             raise processes.ServerMissing(_INSTALL)
+        super().__init__(port=port, log=log or folder / "rabbitmq.log")
         self.name = "rabbitmq"
         self._binaries = binaries
         self._folder = folder
-        self._log = log or folder / "rabbitmq.log"
         self._account = processes.Account("rabbitmq")
         self._user = "guest" if password == "guest" else "app"
         self._password = password
-        self._asked_port = port
         self._keeping = keeping
-        self.port = port or 0
         self._env: dict[str, str] = {}
-        self.process: processes.Process | None = None
 
     @property
     def url(self) -> str:
@@ -53,30 +53,7 @@ class RabbitMQ:
     def start(self, timeout_s: float = 60.0) -> None:
         """Starts it on its data and returns when it greets AMQP clients (about 4 s); raises ServerFailed."""
         self._account.own(self._folder)
-        for is_last in (False, False, True):
-            self.port = self.port or processes.free_port()
-            self.process = self._process()
-            self.process.start()
-            if processes.wait_for(lambda: self._greets() or not self.is_alive(), timeout_s, 0.05) and self.is_alive():
-                return
-            said = processes.log_tail(self._log, 12)
-            self.process.kill()
-            if self._asked_port or is_last or "eaddrinuse" not in said:
-                raise processes.ServerFailed(f"RabbitMQ did not start: {said or 'no answer in time'}")
-            self.port = 0
-
-    def stop(self) -> None:
-        """Ends it politely."""
-        if self.process is not None:
-            self.process.stop()
-
-    def kill(self) -> None:
-        """kill -9, as a crash."""
-        if self.process is not None:
-            self.process.kill()
-
-    def is_alive(self) -> bool:
-        return self.process is not None and self.process.is_alive()
+        self._start(self._greets, lambda: processes.log_tail(self._log, 12), timeout_s)
 
     def control(self, *words: str) -> str:
         """What `rabbitmqctl` prints, e.g. `control("list_queues", "name", "messages")`; raises ServerFailed."""
