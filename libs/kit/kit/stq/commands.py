@@ -72,6 +72,9 @@ async def _list(db: pg.Database, arguments: argparse.Namespace) -> None:
         for row in found:
             _say(orjson.dumps(row).decode())
         return
+    if not found:
+        _say("No tasks." if state is None else f"No {state} tasks.")
+        return
     for line in _table([_COLUMNS, *([_cell(row[name]) for name in _COLUMNS] for row in found)]):
         _say(line)
     if len(found) == arguments.limit:

@@ -70,6 +70,7 @@ def _types_of_own_fields(self: Any, field: ma.fields.Field[Any], **kwargs: Any) 
 def _operation(route: routes.Route, method: str, path: str) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "operationId": _operation_id(route, method, path),
+        "tags": [_feature(route)],
         "summary": route.summary,
         "responses": _responses(route, method),
     }
@@ -83,10 +84,13 @@ def _operation(route: routes.Route, method: str, path: str) -> dict[str, Any]:
     return operation
 
 
+def _feature(route: routes.Route) -> str:
+    return (["api"] + route.handler.__module__.split(".")[:-1])[-1]
+
+
 def _operation_id(route: routes.Route, method: str, path: str) -> str:
-    feature = route.handler.__module__.split(".")[-2:-1]
     alias = [] if path == route.path else [str(route.paths.index(path))]
-    return ".".join([*feature, route.handler.__name__, method.lower(), *alias])
+    return ".".join([_feature(route), route.handler.__name__, method.lower(), *alias])
 
 
 def _responses(route: routes.Route, method: str) -> dict[str, Any]:
