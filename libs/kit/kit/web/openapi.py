@@ -85,7 +85,7 @@ def _operation(route: routes.Route, method: str, path: str) -> dict[str, Any]:
 
 
 def _feature(route: routes.Route) -> str:
-    return (["api"] + route.handler.__module__.split(".")[:-1])[-1]
+    return ["api", *route.handler.__module__.split(".")[:-1]][-1]
 
 
 def _operation_id(route: routes.Route, method: str, path: str) -> str:
