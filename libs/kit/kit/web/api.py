@@ -2,7 +2,6 @@
 
 import asyncio
 import functools
-import os
 import re
 import time
 import weakref
@@ -207,7 +206,7 @@ def _scope_of(request: web.BaseRequest) -> scope.Scope:
     headers = request.headers
     request_id = headers.get(_REQUEST_ID, "")
     if not (0 < len(request_id) <= 128 and identity.is_visible(request_id)):
-        request_id = os.urandom(16).hex()
+        request_id = trace.random_id(16)
     budget_s = _budget_s(headers.get(_TIMEOUT))
     return scope.Scope(
         operation=_OUTSIDE,
