@@ -1,74 +1,52 @@
 """Checking promo codes and keeping the ledger."""
 
-import datetime
-from collections.abc import Mapping
-from typing import Any
-
 from clients import vtb as vtb_client
 from kit import pg, stq
-from maas.metro import model as metro
 from maas.rides import model, queries
 from maas.rides.model import RideState
 from maas.subscriptions import actions as subscriptions
 from maas.subscriptions.model import Subscription
 
 
-async def check(
-    *,
-    db: pg.Executor,
-    promocode: str,
-    yandex_uid: str,
-    order_id: str | None,
-    trip: model.Trip,
-    stage: model.Stage,
-    stations: metro.Stations,
-    rules: Mapping[str, Any],
-) -> model.Verdict:
+async def check(*, db: pg.Executor, asked: model.Asked, rules: model.Rules) -> model.Verdict:
     """Whether the code pays for the trip, by the rules of MA-90 in their order; changes nothing."""
-    subscription = await subscriptions.find_by_promocode(db=db, promocode=promocode)
-    ride = await queries.find(db, order_id) if order_id else None
+    subscription = await _paying(db, asked)
+    ride = await queries.find(db, asked.order_id) if asked.order_id else None
     holds = ride is not None and subscription is not None and ride.pass_id == subscription.pass_id
     try:
-        if not (holds and stage is model.Stage.COMPLETION):
+        if not (holds and asked.stage is model.Stage.COMPLETION):
             is_held = holds and ride is not None and ride.state is RideState.HELD
-            model.check_subscription(subscription, yandex_uid, holds_already=is_held)
-        model.check_trip(trip, stations, rules)
+            model.check_subscription(subscription, holds_already=is_held)
+        rules.check(asked.trip)
     except model.RuleBroken as refusal:
         return model.Verdict(refusal)
     return model.Verdict(None)
 
 
-async def hold(
-    *,
-    db: pg.Database,
-    order_id: str,
-    promocode: str,
-    yandex_uid: str,
-    trip: model.Trip,
-    stations: metro.Stations,
-    rules: Mapping[str, Any],
-) -> model.LedgerEntry:
+async def hold(*, db: pg.Database, order_id: str, asked: model.Asked, rules: model.Rules) -> model.LedgerEntry:
     """Takes one ride of the subscription for an order that is about to start; the same order again changes nothing.
 
     The rules of MA-90 refuse by their own names; RideReleased, OrderConflict.
     """
-    subscription = await subscriptions.find_by_promocode(db=db, promocode=promocode)
+    subscription = await _paying(db, asked)
     if (known := await queries.find(db, order_id)) is not None:
         return await _held_again(db, known, subscription)
-    model.check_subscription(subscription, yandex_uid, holds_already=False)
-    model.check_trip(trip, stations, rules)
-    if subscription is None:
-        raise model.SubscriptionNotActive
+    live = model.check_subscription(subscription, holds_already=False)
+    rules.check(asked.trip)
     try:
-        held = await queries.insert_held(db, order_id, subscription.pass_id)
+        held = await queries.insert_held(db, order_id, live.pass_id)
     except pg.CheckViolation as violation:
         if violation.constraint != "subscriptions_rides_within_tariff":
             raise
         raise model.NoRidesLeft(rides_left=0) from None
     if held is None:
         # The same order held it a moment ago, or the subscription ended a moment ago.
-        return await _held_again(db, await queries.find(db, order_id), subscription)
+        return await _held_again(db, await queries.find(db, order_id), live)
     return await _entry(db, held)
+
+
+async def _paying(db: pg.Executor, asked: model.Asked) -> Subscription | None:
+    return await subscriptions.find_by_promocode(db=db, promocode=asked.promocode, yandex_uid=asked.yandex_uid)
 
 
 async def _held_again(
@@ -83,33 +61,23 @@ async def _held_again(
     return await _entry(db, known)
 
 
-async def complete(
-    *,
-    db: pg.Database,
-    queue: stq.Queue,
-    order_id: str,
-    trip: model.Trip,
-    finished_at: datetime.datetime | None,
-    stations: metro.Stations,
-    rules: Mapping[str, Any],
-) -> model.LedgerEntry:
+async def complete(*, db: pg.Database, queue: stq.Queue, ended: model.Ended, rules: model.Rules) -> model.LedgerEntry:
     """Ends a held ride (MA-104): used when it kept the rules, given back with the rule's name when it did not.
 
     A ride that has ended answers as it did. RideNotFound.
     """
     broken: model.RuleBroken | None = None
     try:
-        model.check_trip(trip, stations, rules)
+        rules.check(ended.trip)
     except model.RuleBroken as refusal:
         broken = refusal
+    order_id = ended.order_id
     async with db.transaction() as tx:
-        if broken is None:
-            ended = await queries.mark_used(tx, order_id, trip.price, finished_at)
-            if ended is not None:
-                await queue.enqueue(tx, "maas.ride.report", task_id=order_id, kwargs={"order_id": order_id})
-        else:
-            ended = await queries.mark_released(tx, order_id, broken.code)
-    return await _entry(db, ended or await _get(db, order_id))
+        if broken is not None:
+            ride = await queries.mark_released(tx, order_id, broken.code)
+        elif (ride := await queries.mark_used(tx, order_id, ended.trip.price, ended.finished_at)) is not None:
+            await queue.enqueue(tx, "maas.ride.report", task_id=order_id, kwargs={"order_id": order_id})
+    return await _entry(db, ride or await _get(db, order_id))
 
 
 async def release(*, db: pg.Database, order_id: str) -> model.LedgerEntry:

@@ -19,9 +19,7 @@ PROCESSING = ("processing",)
 )
 async def check_promocode(ctx: Context, call: web.Call) -> web.Ready:
     """Whether a code of ours pays for a ride, at the offer and at its end (MA-90..92)."""
-    verdict = await actions.check(
-        db=ctx.db, stations=ctx.caches.get(metro.STATIONS), rules=ctx.dynamic.get(config.GEO), **call.args
-    )
+    verdict = await actions.check(db=ctx.db, asked=call.args, rules=_rules(ctx))
     return web.Ready(schemas.told(verdict, call.say))
 
 
@@ -34,9 +32,7 @@ async def check_promocode(ctx: Context, call: web.Call) -> web.Ready:
 )
 async def hold(ctx: Context, call: web.Call) -> model.LedgerEntry:
     """Takes one ride of the subscription for an order (MX-14)."""
-    return await actions.hold(
-        db=ctx.db, stations=ctx.caches.get(metro.STATIONS), rules=ctx.dynamic.get(config.GEO), **call.args
-    )
+    return await actions.hold(db=ctx.db, order_id=call.args.order_id, asked=call.args, rules=_rules(ctx))
 
 
 @web.post(
@@ -48,13 +44,7 @@ async def hold(ctx: Context, call: web.Call) -> model.LedgerEntry:
 )
 async def complete(ctx: Context, call: web.Call) -> model.LedgerEntry:
     """Spends a held ride, or gives it back with the reason (MA-104)."""
-    return await actions.complete(
-        db=ctx.db,
-        queue=ctx.queue,
-        stations=ctx.caches.get(metro.STATIONS),
-        rules=ctx.dynamic.get(config.GEO),
-        **call.args,
-    )
+    return await actions.complete(db=ctx.db, queue=ctx.queue, ended=call.args, rules=_rules(ctx))
 
 
 @web.post(
@@ -67,3 +57,7 @@ async def complete(ctx: Context, call: web.Call) -> model.LedgerEntry:
 async def release(ctx: Context, call: web.Call) -> model.LedgerEntry:
     """Gives back the ride of an order that came to nothing."""
     return await actions.release(db=ctx.db, order_id=call.args["order_id"])
+
+
+def _rules(ctx: Context) -> model.Rules:
+    return model.Rules(ctx.caches.get(metro.STATIONS), ctx.dynamic.get(config.GEO))

@@ -53,6 +53,26 @@ class Trip:
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """A code that is to pay for a trip, and whose order it is for."""
+
+    promocode: str
+    yandex_uid: str
+    trip: Trip
+    order_id: str | None = None
+    stage: Stage = Stage.OFFER
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """An order that has ended; `finished_at` None means just now."""
+
+    order_id: str
+    trip: Trip
+    finished_at: datetime.datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Ride:
     """A row of the ledger."""
 
@@ -183,38 +203,46 @@ RULES = (
 )
 
 
-def check_subscription(subscription: Subscription | None, yandex_uid: str, *, holds_already: bool) -> None:
+def check_subscription(subscription: Subscription | None, *, holds_already: bool) -> Subscription:
     """SubscriptionNotActive, NoRidesLeft; a ride that this order already holds is counted as left."""
-    if subscription is None or subscription.status is not Status.ACTIVATED or subscription.yandex_uid != yandex_uid:
+    if subscription is None or subscription.status is not Status.ACTIVATED:
         raise SubscriptionNotActive
     if subscription.rides.left + holds_already <= 0:
         raise NoRidesLeft(rides_left=0)
+    return subscription
 
 
-def check_trip(trip: Trip, stations: metro.Stations, rules: Mapping[str, Any]) -> None:
-    """The rules that need no subscription; `rules` is the config MAAS_GEO."""
-    if trip.payment_method not in rules["payment_methods"]:
-        raise PaymentMethodNotAllowed(allowed=rules["payment_methods"])
-    if trip.route.intermediate:
-        raise IntermediatePointsNotAllowed
-    distance_m = geo.distance_m(trip.route.a, trip.route.b)
-    if distance_m > rules["max_distance_m"]:
-        raise DistanceTooLong(distance_m=round(distance_m), limit_m=rules["max_distance_m"])
-    if not (_is_at_metro(trip.route.a, stations, rules) or _is_at_metro(trip.route.b, stations, rules)):
-        raise NotNearMetro(radius_m=rules["station_radius_m"])
-    if trip.planned_b is not None:
-        moved_m = geo.distance_m(trip.planned_b, trip.route.b)
-        if moved_m > rules["destination_tolerance_m"]:
-            raise DestinationChanged(moved_m=round(moved_m), limit_m=rules["destination_tolerance_m"])
-    limit = rules["price_limit"]
-    if trip.fare.currency != limit.currency or trip.fare.amount > limit.amount:
-        raise PriceLimitExceeded(limit=limit.to_wire())
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What trips are judged by: the stations, and the config MAAS_GEO."""
 
+    stations: metro.Stations
+    limits: Mapping[str, Any]
 
-def _is_at_metro(point: geo.Point, stations: metro.Stations, rules: Mapping[str, Any]) -> bool:
-    own_radius_m: Mapping[str, int] = rules["station_radius_by_id_m"]
-    widest_m = max([rules["station_radius_m"], *own_radius_m.values()])
-    return any(
-        near.distance_m <= own_radius_m.get(near.station.station_id, rules["station_radius_m"])
-        for near in stations.within(point, widest_m)
-    )
+    def check(self, trip: Trip) -> None:
+        """The rules that need no subscription, in their order."""
+        if trip.payment_method not in self.limits["payment_methods"]:
+            raise PaymentMethodNotAllowed(allowed=self.limits["payment_methods"])
+        if trip.route.intermediate:
+            raise IntermediatePointsNotAllowed
+        distance_m = geo.distance_m(trip.route.a, trip.route.b)
+        if distance_m > self.limits["max_distance_m"]:
+            raise DistanceTooLong(distance_m=round(distance_m), limit_m=self.limits["max_distance_m"])
+        if not (self._is_at_metro(trip.route.a) or self._is_at_metro(trip.route.b)):
+            raise NotNearMetro(radius_m=self.limits["station_radius_m"])
+        self._check_end(trip)
+        limit = self.limits["price_limit"]
+        if trip.fare.currency != limit.currency or trip.fare.amount > limit.amount:
+            raise PriceLimitExceeded(limit=limit.to_wire())
+
+    def _check_end(self, trip: Trip) -> None:
+        moved_m = 0.0 if trip.planned_b is None else geo.distance_m(trip.planned_b, trip.route.b)
+        if moved_m > self.limits["destination_tolerance_m"]:
+            raise DestinationChanged(moved_m=round(moved_m), limit_m=self.limits["destination_tolerance_m"])
+
+    def _is_at_metro(self, point: geo.Point) -> bool:
+        usual_m, own_m = self.limits["station_radius_m"], self.limits["station_radius_by_id_m"]
+        return any(
+            near.distance_m <= own_m.get(near.station.station_id, usual_m)
+            for near in self.stations.within(point, max([usual_m, *own_m.values()]))
+        )

@@ -25,7 +25,7 @@ class RouteSchema(fields.Strict):
 
 
 class TripSchema(fields.Strict):
-    """A ride as coupons and processing know it; loads its trip parts as one `model.Trip` under `trip`."""
+    """A ride as coupons and processing know it."""
 
     route = ma.Nested(RouteSchema, required=True)
     price = fields.amount_of_money(required=True)
@@ -39,8 +39,7 @@ class TripSchema(fields.Strict):
         if waiting and (waiting.currency != data["price"].currency or waiting.amount > data["price"].amount):
             raise marshmallow.ValidationError("paid_waiting is a part of price.", "paid_waiting")
 
-    @marshmallow.post_load
-    def _trip(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+    def _with_trip(self, data: dict[str, Any]) -> dict[str, Any]:
         parts = ("route", "price", "payment_method", "planned_b", "paid_waiting")
         return data | {"trip": model.Trip(**{part: data.pop(part) for part in parts})}
 
@@ -53,6 +52,10 @@ class CheckSchema(TripSchema):
     order_id = fields.Id(load_default=None)
     stage = ma.Enum(model.Stage, by_value=True, required=True)
 
+    @marshmallow.post_load
+    def _asked(self, data: dict[str, Any], **_: Any) -> model.Asked:
+        return model.Asked(**self._with_trip(data))
+
 
 class HoldSchema(TripSchema):
     """Take one ride for this order."""
@@ -61,12 +64,20 @@ class HoldSchema(TripSchema):
     promocode = fields.Text(longest=64, required=True)
     yandex_uid = fields.Uid(required=True)
 
+    @marshmallow.post_load
+    def _asked(self, data: dict[str, Any], **_: Any) -> model.Asked:
+        return model.Asked(**self._with_trip(data))
+
 
 class CompleteSchema(TripSchema):
     """This order has ended."""
 
     order_id = fields.Id(required=True)
     finished_at = fields.Moment(load_default=None)
+
+    @marshmallow.post_load
+    def _ended(self, data: dict[str, Any], **_: Any) -> model.Ended:
+        return model.Ended(**self._with_trip(data))
 
 
 class OrderSchema(fields.Strict):

@@ -101,9 +101,10 @@ async def get_visible(*, db: pg.Executor, maas_user_id: str) -> model.Subscripti
     return found
 
 
-async def find_by_promocode(*, db: pg.Executor, promocode: str) -> model.Subscription | None:
-    """The subscription that a code belongs to; a code is normalised as people may type it."""
-    return await queries.find_by_promocode(db, promocode.strip().upper())
+async def find_by_promocode(*, db: pg.Executor, promocode: str, yandex_uid: str) -> model.Subscription | None:
+    """The subscription that this code belongs to; None also when the code is somebody else's."""
+    found = await queries.find_by_promocode(db, promocode)
+    return found if found is not None and found.yandex_uid == yandex_uid else None
 
 
 async def bind_owner(*, tx: pg.Transaction, queue: stq.Queue, maas_user_id: str, yandex_uid: str) -> None:
