@@ -142,6 +142,7 @@ def test_refuses_a_broken_catalogue(tmp_path: Path) -> None:
         texts.Catalogue("demo", tmp_path)
 
 
+@pytest.mark.usefixtures("lenient")
 def test_speaks_with_the_first_catalogue_that_knows(catalogue: texts.Catalogue, tmp_path: Path) -> None:
     folder = tmp_path / "other" / "ru" / "LC_MESSAGES"
     folder.mkdir(parents=True)
