@@ -161,7 +161,8 @@ def _run(service: Service, arguments: argparse.Namespace) -> int:
         return 0
     settings = configs.load(service.settings, service.prefix)
     if arguments.word == "migrate":
-        migrate.apply(settings.database_dsn.reveal(), service.streams)
+        if not migrate.apply(settings.database_dsn.reveal(), service.streams):
+            sys.stdout.write(f"The database of {service.name} is up to date.\n")
         return 0
     if arguments.word == "tasks":
         return stq.commands.run(arguments, settings.database_dsn.reveal())

@@ -1,6 +1,7 @@
 """From bytes to arguments: the body within its bounds, strict JSON, and the route's schemas."""
 
 import asyncio
+import functools
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
@@ -45,13 +46,13 @@ def load_query(route: routes.Route, call: routes.Call) -> None:
 async def load_body(request: web.BaseRequest, route: routes.Route, call: routes.Call, body_s: float) -> None:
     """Fills `call` with what the route takes of a body, which must arrive within `body_s` seconds, and of the query."""
     if route.is_raw:
-        call.raw_body = await _body(request, body_s)
+        call.read_body = functools.partial(_body, request, body_s)
         return
     # Of a route that is taken both ways the query belongs to GET.
     call.query = _query(None if "GET" in route.methods else route.query, call.raw_query)
     if route.body is not None:
-        _check_content_type(request)
-        call.args = _loaded(route.body, _json(await _body(request, body_s)), "body")
+        check_content_type(request.headers)
+        call.args = _loaded(route.body, json_of(await _body(request, body_s)), "body")
     elif await _body(request, body_s):
         raise RequestInvalid(reason="This route takes no body.")
 
@@ -62,7 +63,8 @@ def _query(schema: ma.Schema | None, raw: str) -> Any:
     return _loaded(schema, {name: fields.Word(value) for name, value in wire.query_pairs(raw).items()}, "query")
 
 
-def _json(raw: bytes) -> Any:
+def json_of(raw: bytes) -> Any:
+    """What a body says; RequestInvalid when it is not the JSON that this house reads."""
     try:
         return strict_json.loads(raw)
     except strict_json.Malformed as malformed:
@@ -90,8 +92,8 @@ def _paths(messages: Any, path: str) -> Iterable[tuple[str, list[str]]]:
         yield path, [str(message) for message in messages]
 
 
-def _check_content_type(request: web.BaseRequest) -> None:
-    headers = request.headers
+def check_content_type(headers: Mapping[str, str]) -> None:
+    """Takes plain JSON alone; ContentTypeUnsupported."""
     if not _JSON.fullmatch(headers.get("Content-Type", "")):
         raise ContentTypeUnsupported
     if headers.get("Content-Encoding", "identity").lower() != "identity":

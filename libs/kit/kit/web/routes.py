@@ -17,12 +17,16 @@ from kit import errors, identity
 type_of_handler = Callable[[Any, "Call"], Awaitable[Any]]
 
 
+async def _no_body() -> bytes:
+    return b""
+
+
 @dataclass(slots=True)
 class Call:
     """One request as a handler sees it: checked, loaded, and with its caller known.
 
     `args` is what the route's schema made of the body (of the query for GET), `query` what a POST's query schema made
-    of its query. `raw_body` and `raw_query` are for routes that pass things on. `say` puts a text into the caller's
+    of its query. `read_body` and `raw_query` are for raw routes, which pass things on; `say` speaks the caller's
     language.
     """
 
@@ -36,7 +40,7 @@ class Call:
     method: str = "GET"
     path: str = ""
     remote_ip: str = ""
-    raw_body: bytes = b""
+    read_body: Callable[[], Awaitable[bytes]] = _no_body
     raw_query: str = ""
     say: Callable[[str], str] = str
 

@@ -103,7 +103,7 @@ async def driver(ctx: Context, call: web.Call) -> web.Ready:
 async def raw(ctx: Context, call: web.Call) -> web.Raw:
     """Gives the body back."""
     ctx.handled += 1
-    return web.Raw(call.raw_body, "application/octet-stream")
+    return web.Raw(await call.read_body(), "application/octet-stream")
 
 
 ROUTES = (order, find, plain, act, me, driver, raw)

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from kit import http_client, strict_json, web
+from kit import http_client, web
 from maas_authproxy.audit import actions as audit
 from maas_authproxy.audit import model as trail
 from maas_authproxy.config import OLD_PATHS
@@ -13,7 +13,6 @@ from maas_authproxy.keys import actions as keys
 from maas_authproxy.keys.model import ApiKeyInvalid, ScopeMissing
 from maas_authproxy.proxy import actions, model, schemas
 
-_JSON = re.compile(r'application/json\s*(?:;\s*charset\s*=\s*(?:utf-?8|"utf-?8")\s*)?', re.ASCII | re.IGNORECASE)
 _PRINTABLE = re.compile(r"[\w.-]{1,64}")
 _VISIBLE = re.compile(r"[!-~]{1,128}")
 _CONTENT_TYPE = "application/json; charset=utf-8"
@@ -26,7 +25,7 @@ def _route(way: model.Way) -> web.routes.type_of_handler:
         visit = keys.visit()
         with audit.recorded(ctx.trail.note, visit.who, method=call.method, route=call.path) as outcome:
             _check_access(ctx, visit, way)
-            asked, arguments = _read(call, way)
+            asked, arguments = await _read(call, way)
             outcome.subject = trail.subject_of(arguments)
             answer = await actions.forward(maas=ctx.maas, asked=asked)
             outcome.status = answer.status
@@ -51,31 +50,22 @@ def _check_access(ctx: Context, visit: keys.Visit, way: model.Way) -> None:
         raise ScopeMissing
 
 
-def _read(call: web.Call, way: model.Way) -> tuple[model.Asked, Any]:
+async def _read(call: web.Call, way: model.Way) -> tuple[model.Asked, Any]:
     """What is passed on, and the arguments in it as the trail wants them."""
     query = web.wire.query_pairs(call.raw_query)
     known = way.query if call.method == "GET" else ()
     if unknown := query.keys() - set(known):
         names = [name if _PRINTABLE.fullmatch(name) else "?" for name in sorted(unknown)[:10]]
         raise web.RequestInvalid(fields={f"query.{name}": ["Unknown field."] for name in names})
-    body = None if call.method == "GET" else _checked(call)
-    arguments = query if body is None else _parsed(body)
+    body = None if call.method == "GET" else await _body(call)
+    arguments = query if body is None else web.loading.json_of(body)
     asked = model.Asked(way, call.method, call.caller, call.language, query, body, _idempotency_token(call.headers))
     return asked, arguments
 
 
-def _checked(call: web.Call) -> bytes:
-    is_plain = call.headers.get("Content-Encoding", "identity").lower() == "identity"
-    if not is_plain or not _JSON.fullmatch(call.headers.get("Content-Type", "")):
-        raise web.loading.ContentTypeUnsupported
-    return call.raw_body
-
-
-def _parsed(body: bytes) -> Any:
-    try:
-        return strict_json.loads(body)
-    except strict_json.Malformed as malformed:
-        raise web.RequestInvalid(reason=f"The body {malformed}.") from None
+async def _body(call: web.Call) -> bytes:
+    web.loading.check_content_type(call.headers)
+    return await call.read_body()
 
 
 def _idempotency_token(headers: Mapping[str, str]) -> str | None:

@@ -35,6 +35,12 @@ async def test_keeps_who_asked_what_and_how_it_ended(edge: Any) -> None:
     assert 0 <= entry["duration_ms"] < 10_000
 
 
+async def test_keeps_a_let_in_request_whose_body_was_refused(edge: Any) -> None:
+    await edge.ask("POST", RESERVE, raw=b" " * (64 * 1024 + 1))
+    (entry,) = await edge.trail(1)
+    assert _core(entry) == ("vtb", RESERVE, "POST", 413, None, None)
+
+
 async def test_keeps_every_outcome_of_a_let_in_request(edge: Any) -> None:
     edge.maas.on("GET", "/maas/v1/subscription/info", {"ok": True})
     edge.maas.on("POST", "/maas/v1/subscription/reserve", b"garbage")
