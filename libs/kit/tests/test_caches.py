@@ -161,7 +161,7 @@ async def test_ends_while_a_load_hangs(db: pg.Database) -> None:
 
     async def hang(executor: pg.Executor) -> None:
         begun.set()
-        await asyncio.sleep(60)
+        await asyncio.Event().wait()
 
     kept = caches.Caches(db)
     await kept.start([caches.Cache("slow", channel="slow", load=hang)])

@@ -146,8 +146,3 @@ async def started(
         url, monitor_url = f"http://127.0.0.1:{live.api_port}", f"http://127.0.0.1:{live.monitor_port}"
         await until(lambda: not service.caches or context.caches.is_listening)
         yield Live(service, context, url, monitor_url, dsn, http)
-
-
-def schema_matches(schema: Any, by_hand: Any, noun: Any) -> bool:
-    """True when a dictionary built by hand says what the schema would say of `noun`."""
-    return bool(orjson.dumps(schema.dump(noun)) == orjson.dumps(by_hand))

@@ -48,8 +48,7 @@ async def load_body(request: web.BaseRequest, route: routes.Route, call: routes.
     if route.is_raw:
         call.read_body = functools.partial(_body, request, body_s)
         return
-    # Of a route that is taken both ways the query belongs to GET.
-    call.query = _query(None if "GET" in route.methods else route.query, call.raw_query)
+    call.query = _query(route.query_for(call.method), call.raw_query)
     if route.body is not None:
         check_content_type(request.headers)
         call.args = _loaded(route.body, json_of(await _body(request, body_s)), "body")

@@ -77,8 +77,8 @@ def _operation(route: routes.Route, method: str, path: str) -> dict[str, Any]:
     if route.callers is not None:
         operation["security"] = [{"ticket": []}]
         operation["description"] = "Callers: " + ", ".join(route.callers) + "."
-    if route.query is not None and (method == "GET" or "GET" not in route.methods):
-        operation["parameters"] = [{"in": "query", "schema": route.query}]
+    if (query := route.query_for(method)) is not None:
+        operation["parameters"] = [{"in": "query", "schema": query}]
     if method != "GET" and route.body is not None:
         operation["requestBody"] = {"required": True, "content": {_JSON: {"schema": route.body}}}
     return operation

@@ -123,7 +123,7 @@ async def test_stops_when_the_callers_time_is_spent(demo: Any) -> None:
 
     async def act(call: web.Call) -> None:
         try:
-            await asyncio.sleep(5)
+            await asyncio.Event().wait()
         except asyncio.CancelledError:
             cancelled.append(True)
             raise
@@ -235,7 +235,7 @@ async def test_finishes_for_a_client_that_has_gone(demo: Any) -> None:
 
 async def test_counts_down_when_a_request_is_cancelled(demo: Any) -> None:
     async def act(call: web.Call) -> None:
-        await asyncio.sleep(60)
+        await asyncio.Event().wait()
 
     demo.ctx.act = act
     before = metrics.value("http_requests_total", route="/demo/v1/act", status="cancelled")

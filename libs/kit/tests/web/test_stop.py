@@ -69,7 +69,7 @@ async def test_answers_what_arrived_just_before_the_stop(demo: Any) -> None:
 @pytest.mark.parametrize("limits", [web.Limits(drain_s=0.1, linger_s=0.1)])
 async def test_cuts_what_does_not_end(demo: Any) -> None:
     async def act(call: web.Call) -> None:
-        await asyncio.sleep(60)
+        await asyncio.Event().wait()
 
     demo.ctx.act = act
     wire = await demo.connect()

@@ -27,7 +27,7 @@ async def match_by_phone(
     portals = [found.yandex_uid for found in await zalogin.phone_info(phone_id) if found.kind == UidKind.PORTAL]
     _MATCHES.labels("phone", "found" if len(portals) == 1 else "waits").inc()
     if len(portals) == 1:
-        await _bind(db, queue, maas_user_id, Account(portals[0], UidKind.PORTAL))
+        await _bind(db, queue, maas_user_id, Account(portals[0], UidKind.PORTAL), "phone")
 
 
 async def get_subscription(
@@ -42,10 +42,10 @@ async def get_subscription(
     if user is None or user.maas_user_id is None:
         raise SubscriptionNotFound
     if user.accepts(account):
-        user = await _bind(db, queue, user.maas_user_id, await _portal_of(zalogin, account)) or user
+        user = await _bind(db, queue, user.maas_user_id, await _portal_of(zalogin, account), "app") or user
     found = await subscriptions.get_visible(db=db, maas_user_id=str(user.maas_user_id))
     if found.yandex_uid is None and (known := user.account) is not None:
-        await _bind(db, queue, found.maas_user_id, known)
+        await _bind(db, queue, found.maas_user_id, known, "app")
         found = await subscriptions.get_visible(db=db, maas_user_id=found.maas_user_id)
     return found
 
@@ -57,7 +57,7 @@ async def _portal_of(zalogin: zalogin_client.Zalogin, account: Account) -> Accou
     return account if portal_uid is None else Account(portal_uid, UidKind.PORTAL)
 
 
-async def _bind(db: pg.Database, queue: stq.Queue, maas_user_id: str, account: Account) -> User | None:
+async def _bind(db: pg.Database, queue: stq.Queue, maas_user_id: str, account: Account, way: str) -> User | None:
     try:
         async with db.transaction() as tx:
             user = await users.bind(tx=tx, maas_user_id=maas_user_id, account=account)
@@ -66,6 +66,6 @@ async def _bind(db: pg.Database, queue: stq.Queue, maas_user_id: str, account: A
                     tx=tx, queue=queue, maas_user_id=maas_user_id, yandex_uid=user.yandex_uid
                 )
     except AccountAlreadyBound:
-        _MATCHES.labels("app", "taken").inc()
+        _MATCHES.labels(way, "taken").inc()
         return None
     return user
