@@ -71,6 +71,7 @@ class World:
         self.maas = maas
         self.neighbours = neighbours
         self.tariff = TARIFF
+        self.stops = STOPS
         self.home, self.station, self.crossroads = HOME, PARK_KULTURY, CROSSROADS
         neighbours.personal.on("POST", "/v1/phones/bulk_store", answer=_stored)
         neighbours.user_api.on(

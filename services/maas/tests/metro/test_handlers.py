@@ -71,10 +71,11 @@ async def test_refuses_what_is_no_place(world: Any, where: dict[str, Any]) -> No
     assert answer.body["details"]["fields"]
 
 
-async def test_keeps_the_last_good_catalogue(world: Any) -> None:
+@pytest.mark.parametrize("left", [0, 2])
+async def test_keeps_the_last_good_catalogue(world: Any, left: int) -> None:
     await world.stations_loaded()
     world.neighbours.masstransit.reset()
-    world.neighbours.masstransit.on("GET", "/v2/stops", answer={"version": "v2", "stops": []})
+    world.neighbours.masstransit.on("GET", "/v2/stops", answer={"version": "v2", "stops": world.stops[:left]})
     async with world.maas.context.db.transaction() as tx:
         await world.maas.context.queue.enqueue(tx, "maas.metro.refresh", task_id="again")
     assert await world.maas.run_task("maas.metro.refresh") == ["retry"]
