@@ -59,7 +59,7 @@ allow(*_COMMON.split())
 
 
 def setup(service: str, level: str = "INFO", file: BinaryIO | None = None) -> None:
-    """Names the service and the lowest level written, and takes over stdlib logging; `file` is for tests."""
+    """Names the service and the lowest level written, takes over stdlib logging, writes to `file` or stdout."""
     global _service
     _service = service
     _open(level, file)

@@ -67,7 +67,8 @@ class Service:
     """Everything a process of one service contains.
 
     `api_key_header` is where callers of a service with an authenticator of its own bring their key;
-    `serves_without_database` keeps a service ready whose requests go on while its database is away.
+    `serves_without_database` keeps a service ready whose requests go on while its database is away; `limits` makes
+    those of its API port from its settings.
     """
 
     name: str
@@ -83,6 +84,7 @@ class Service:
     authenticator: Callable[[Any], web.api.Authenticator] | None = None
     api_key_header: str | None = None
     serves_without_database: bool = False
+    limits: Callable[[Any], web.Limits] | None = None
 
     @property
     def package(self) -> str:
@@ -174,6 +176,8 @@ def _run(service: Service, arguments: argparse.Namespace) -> int:
 
 
 async def _commanded(service: Service, command: Command, settings: Settings, arguments: argparse.Namespace) -> int:
+    # What the command prints may be read by a program; a log among it would spoil that.
+    logs.setup(service.name, "ERROR", sys.stderr.buffer)
     async with service.opened(settings) as ctx:
         return await command.run(ctx, arguments)
 
@@ -211,7 +215,8 @@ class Live:
 async def running(service: Service, ctx: Context, settings: Settings, word: str) -> AsyncIterator[Live]:
     """The process's parts, started; leaving drains them in the order that fails no request."""
     api = api_of(service, ctx, settings) if word != "work" else None
-    listener = web.Listener(api, settings.host, settings.api_port) if api else None
+    limits = service.limits(settings) if service.limits else None
+    listener = web.Listener(api, settings.host, settings.api_port, limits) if api else None
     worker = stq.Worker(ctx.queue, service.tasks, service.schedule, ctx) if word != "serve" else None
     live = Live(None, 0)
     watched = web.Api(web.monitor.ROUTES, _monitor(service, ctx, live), authenticate=None)

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from kit import failpoints, logs, pg
+from kit import logs, pg
 from kit.stq import execution, ledger, loops, tasks
 
 BATCH = 500
@@ -95,9 +95,7 @@ class Holding:
             for each in batch
             if each.outcome is not None and (end := execution.ending(each.claim, each.outcome)) is not None
         ]
-        failpoints.reach("stq.finish", "before_finish")
         kept = await ledger.finish(self._db, endings)
-        failpoints.reach("stq.finish", "after_finish")
         del self._ended[: len(batch)]
         for each in batch:
             if each.claim.token not in kept:

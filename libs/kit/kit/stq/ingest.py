@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Collection, Sequence
 
-from kit import failpoints, logs, pg
+from kit import logs, pg
 from kit.stq import ledger, loops, measures, wire
 
 BATCH = 100
@@ -56,7 +56,6 @@ class Ingest:
             except Exception as failure:
                 await self._part(batch, type(failure).__name__)
                 return
-        failpoints.reach("stq.ingest", "after_commit")
         measures.arrived.labels("stored").inc(new)
         measures.arrived.labels("known").inc(len(batch) - new)
         for arrived, delivery in batch:

@@ -29,6 +29,7 @@ _CODING = istr("Transfer-Encoding")
 _SERVER = istr("Server")
 
 REQUESTS = metrics.counter("http_requests_total", "Requests by route, method and status", ("route", "method", "status"))
+REFUSALS = metrics.counter("http_refusals_total", "Refusals by route and code of the error form", ("route", "code"))
 SECONDS = metrics.histogram("http_request_seconds", "Time from request to answer, by route", ("route",))
 IN_FLIGHT = metrics.gauge("http_requests_in_flight", "Requests that are being answered on the API port")
 
@@ -234,6 +235,7 @@ def _tell(method: str, response: web.Response, route: routes.Route | None, here:
     REQUESTS.labels(here.operation, method if route else "other", status).inc()
     SECONDS.labels(here.operation).observe(seconds)
     if isinstance(response, answers.Refused):
+        REFUSALS.labels(here.operation, response.code).inc()
         logs.info("request", method=method, status=status, code=response.code, ms=round(seconds * 1e3, 1))
     elif route is None or route.is_logged or status >= 400:
         logs.info("request", method=method, status=status, ms=round(seconds * 1e3, 1))

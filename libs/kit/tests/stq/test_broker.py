@@ -285,11 +285,12 @@ async def test_passes_every_failpoint(live: Any, outsider: Any) -> None:
         "stq.bell:after_publish",
         "stq.relay:before_publish",
         "stq.relay:after_publish",
-        "stq.ingest:after_commit",
+        "kit.stq.ledger.insert_arrived:before_commit",
+        "kit.stq.ledger.insert_arrived:after_commit",
         "stq.ingest:before_ack",
         "stq.claim:after_claim",
-        "stq.finish:before_finish",
-        "stq.finish:after_finish",
+        "kit.stq.ledger.finish:before_commit",
+        "kit.stq.ledger.finish:after_commit",
     }
 
 

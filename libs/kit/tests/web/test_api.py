@@ -210,10 +210,13 @@ async def test_sheds_what_is_too_much_before_anything_is_done(demo: Any) -> None
 async def test_counts_by_route_and_never_by_what_strangers_say(demo: Any) -> None:
     labels = {"route": "/demo/v1/plain", "method": "GET", "status": 200}
     before = metrics.value("http_requests_total", **labels)
+    refusals = {"route": "unmatched", "code": "route_unknown"}
+    refused = metrics.value("http_refusals_total", **refusals)
     await demo.send(demo.head(), expect_close=False)
     await demo.send(demo.head("GET /demo/v1/plain/9137 HTTP/1.1"), expect_close=False)
     await demo.send(demo.head("PATCH /demo/v1/plain HTTP/1.1"), expect_close=False)
     assert metrics.value("http_requests_total", **labels) == before + 1
+    assert metrics.value("http_refusals_total", **refusals) == refused + 1
     assert b"9137" not in metrics.render()
     assert b"PATCH" not in metrics.render()
 

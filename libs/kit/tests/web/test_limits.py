@@ -2,13 +2,15 @@
 
 import asyncio
 import contextlib
+import socket
 import time
 from typing import Any
 
 import pytest
-from aiohttp import web_protocol
+from aiohttp import base_protocol, web_protocol
 
 from kit import metrics, web
+from kit.web import limits as limiting
 from kit.web import server
 from testkit import until
 
@@ -125,15 +127,96 @@ async def test_refuses_connections_beyond_the_limit(demo: Any) -> None:
     await until(has_room)
 
 
+async def _greedy(demo: Any, size: int) -> Any:
+    """A client with a small buffer that has asked for `size` bytes and reads none of them."""
+
+    async def much(call: web.Call) -> web.Raw:
+        return web.Raw(b"a" * size, "application/octet-stream")
+
+    demo.ctx.act = much
+    with socket.socket() as small:
+        small.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        small.connect(("127.0.0.1", demo.listener.port))
+        reader, writer = await asyncio.open_connection(sock=small.dup(), limit=4096)
+    wire = type(await demo.connect())(reader, writer)
+    demo.wires.append(wire)
+    await wire.write(demo.head("POST /demo/v1/act HTTP/1.1", "Content-Length: 0"))
+    return wire
+
+
+@pytest.mark.parametrize("limits", [web.Limits(write_s=0.2)])
+@pytest.mark.parametrize("size", [20_000_000, 8_000_000])
+async def test_cuts_a_client_that_does_not_read(demo: Any, size: int) -> None:
+    before = metrics.value("http_connections_cut_total", limit="write")
+    await _greedy(demo, size)
+    await until(lambda: metrics.value("http_connections_cut_total", limit="write") == before + 1)
+    await until(lambda: len(demo.listener._server.connections) <= 1)
+
+
+@pytest.mark.parametrize("limits", [web.Limits(write_s=0.2)])
+async def test_cuts_a_client_that_asks_on_and_on_and_does_not_read(demo: Any) -> None:
+    before = metrics.value("http_connections_cut_total", limit="write")
+    wire = await _greedy(demo, 1_000_000)
+    for _ in range(50):
+        wire.writer.write(demo.head("POST /demo/v1/act HTTP/1.1", "Content-Length: 0"))
+    await until(lambda: metrics.value("http_connections_cut_total", limit="write") == before + 1)
+    assert demo.ctx.handled < 50
+
+
+@pytest.mark.parametrize("limits", [web.Limits(write_s=0.5)])
+async def test_waits_for_a_client_that_reads_in_time(demo: Any) -> None:
+    wire = await _greedy(demo, 8_000_000)
+    await asyncio.sleep(0.1)
+    assert len((await wire.answer()).body) == 8_000_000
+    await wire.write(demo.head())
+    assert (await wire.answer()).status == 200
+
+
+@pytest.mark.parametrize("limits", [web.Limits(connections_per_client=2)])
+async def test_refuses_more_connections_of_one_client_and_no_others(demo: Any) -> None:
+    before = metrics.value("http_connections_cut_total", limit="connections_per_client")
+    held = [await demo.connect() for _ in range(2)]
+    refused = await demo.send(b"")
+    assert (refused.status, refused.code, refused.is_closed) == (503, "overloaded", True)
+    assert metrics.value("http_connections_cut_total", limit="connections_per_client") == before + 1
+    reader, writer = await asyncio.open_connection("127.0.0.1", demo.listener.port, local_addr=("127.0.0.2", 0))
+    writer.write(demo.head())
+    assert (await reader.readline()).startswith(b"HTTP/1.1 200")
+    writer.close()
+    held[0].close()
+
+    async def has_room() -> bool:
+        return bool((await demo.send(demo.head(), expect_close=False)).status == 200)
+
+    await until(has_room)
+    for wire in demo.wires:
+        wire.close()
+    await until(lambda: not demo.listener._server.of_client)
+
+
+@pytest.mark.parametrize(
+    ("address", "client"),
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2::1", "2001:db8:1:2::/64"),
+        ("unknown", "unknown"),
+    ],
+)
+def test_takes_the_holder_of_a_network_for_one_client(address: str, client: str) -> None:
+    assert limiting.client_at(address) == client
+
+
 async def test_the_attributes_of_the_framework_that_are_used_exist(demo: Any) -> None:
     await demo.connect()
     await until(lambda: demo.listener._server.connections)
     connection = demo.listener._server.connections[0]
-    for name in ("_request_count", "_messages", "_loop", "_manager", "transport"):
+    for name in ("_request_count", "_messages", "_loop", "_manager", "transport", "peername"):
         assert hasattr(connection, name)
-    assert {"data_received", "connection_made", "finish_response", "handle_error"} <= set(
-        vars(web_protocol.RequestHandler)
-    )
+    overridden = {"data_received", "connection_made", "finish_response", "handle_error"}
+    assert overridden <= set(vars(web_protocol.RequestHandler))
+    assert {"pause_writing", "resume_writing"} <= set(vars(base_protocol.BaseProtocol))
     assert hasattr(demo.listener._server, "_connections")
 
 
