@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-BENCHMARKS = {path.stem.removesuffix("_bench"): path for path in sorted((ROOT / "libs").glob("*/bench/*_bench.py"))}
+BENCHMARKS = {path.stem.removesuffix("_bench"): path for path in sorted(ROOT.glob("*/*/bench/*_bench.py"))}
 
 
 def main() -> None:

@@ -4,6 +4,6 @@
 beside this package play the same ones.
 """
 
-from journeys import metro_subscription
+from journeys import app_purchase, metro_subscription
 
-JOURNEYS = {"metro-subscription": metro_subscription}
+JOURNEYS = {"metro-subscription": metro_subscription, "app-purchase": app_purchase}

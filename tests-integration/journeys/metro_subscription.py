@@ -4,7 +4,6 @@ Anna is known in taxi, so the bank's registration finds her account; Boris buys 
 he opens the app. Steps of MX-16..20, MA-44..51, MA-63..69, MA-84, MA-90..92, MA-96, MA-97, MA-101, MA-104.
 """
 
-import asyncio
 import datetime
 import secrets
 from typing import Any
@@ -125,19 +124,9 @@ def _order(person: dict[str, Any], promocode: str, **changed: Any) -> dict[str, 
     } | changed
 
 
-async def _ordered(world: World, order: dict[str, Any]) -> Answer:
-    """Orders a ride, and once more when the promo code could not be checked, as a person would (MA-93)."""
-    for _ in range(20):
-        answer = await world.sandbox("POST", "/processing/orders", order)
-        if answer.status != 409 or answer.body.get("refused") != "check_unavailable":
-            return answer
-        await asyncio.sleep(0.5)
-    raise StepFailed("the promo code could not be checked for a long time")
-
-
 async def _ride_to_the_metro(world: World, pass_id: str, promocode: str, person: dict[str, Any]) -> None:
     with world.step("A ride to the metro is offered, driven and completed by the subscription"):
-        order = expect(await _ordered(world, _order(person, promocode)), 200, status="assigned")
+        order = expect(await world.ordered(_order(person, promocode)), 200, status="assigned")
         finished = await world.sandbox("POST", f"/processing/orders/{order['order_id']}/finish", {})
         ride = expect(finished, 200, status="finished")["ride"]
         if ride["state"] != "used":
@@ -163,7 +152,7 @@ async def _refused_rides(world: World, promocode: str, person: dict[str, Any]) -
     )
     for what, code, change in refused:
         with world.step(f"A ride {what} is refused with its reason"):
-            answer = await _ordered(world, _order(person, promocode, **change))
+            answer = await world.ordered(_order(person, promocode, **change))
             if answer.status != 409 or answer.body.get("refused") != code:
                 raise StepFailed(f"expected {code}, got {answer}")
     with world.step("Not one of them cost a ride"):
@@ -201,7 +190,7 @@ async def _expires(world: World, pass_id: str, promocode: str, person: dict[str,
         info = await world.partner("GET", f"/subscription/info?pass_id={pass_id}")
         expect(info, 200, status="expired")
     with world.step("The code pays no more"):
-        answer = await _ordered(world, _order(person, promocode))
+        answer = await world.ordered(_order(person, promocode))
         if answer.status != 409 or answer.body.get("refused") != "subscription_not_active":
             raise StepFailed(f"expected subscription_not_active, got {answer}")
     with world.step("Anna may buy the next one"):

@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import html
 import json
+import re
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
@@ -93,6 +95,15 @@ class World:
                 return answer
             await asyncio.sleep(0.2)
 
+    async def ordered(self, order: Mapping[str, Any]) -> Answer:
+        """Orders a ride, and again when the promo code could not be checked, as a person would (MA-93)."""
+        for _ in range(20):
+            answer = await self.sandbox("POST", "/processing/orders", order)
+            if answer.status != 409 or answer.body.get("refused") != "check_unavailable":
+                return answer
+            await asyncio.sleep(0.5)
+        raise StepFailed("the promo code could not be checked for a long time")
+
     async def eventually(self, ask: Callable[[], Awaitable[Answer]], wanted: Callable[[Any], bool]) -> Answer:
         """Asks until the answer is the wanted one, and tells only that one; StepFailed after a minute."""
         until = time.monotonic() + PATIENCE_S
@@ -111,6 +122,18 @@ class World:
             if time.monotonic() > until:
                 raise StepFailed(f"waited {PATIENCE_S:.0f} s, the last answer was {answer}")
             await asyncio.sleep(0.1)
+
+    async def page(self, url: str, form: Mapping[str, str] | None = None) -> str:
+        """The HTML that a person sees at `url`, or after sending a form there; StepFailed without one."""
+        method = "GET" if form is None else "POST"
+        async with self.http.request(method, url, data=form, headers={"Accept-Language": "ru"}) as response:
+            text = await response.text()
+        self._tell(
+            f"{method} {url.partition('//')[2].partition('/')[2]}", form, Answer(response.status, _heading(text))
+        )
+        if response.status != 200 or response.content_type != "text/html":
+            raise StepFailed(f"expected a page, got {response.status} {response.content_type}")
+        return text
 
     @contextlib.contextmanager
     def step(self, title: str) -> Iterator[None]:
@@ -137,7 +160,12 @@ class World:
 
 def _secrets_of(body: Any) -> list[str]:
     named = body if isinstance(body, dict) else {}
-    return [named[name] for name in ("session", "promocode", "token") if isinstance(named.get(name), str)]
+    return [named[name] for name in ("session", "promocode", "token", "user_token") if isinstance(named.get(name), str)]
+
+
+def _heading(page: str) -> str:
+    found = re.search(r"<h1>(.*?)</h1>", page, re.DOTALL)
+    return html.unescape(found.group(1)) if found else ""
 
 
 def _short(body: Any) -> str:

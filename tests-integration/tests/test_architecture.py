@@ -1,5 +1,6 @@
 """`make arch` catches each kind of import that the house does not allow: every rule is broken once."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -14,7 +15,7 @@ WRONG = {
         "import clients.vtb",
     ),
     "what tests use is used by no production code": ("services/maas/maas/app.py", "import testkit.waiting"),
-    "the stack runner and the journeys know services by their APIs alone": (
+    "the runner, the journeys and the harness know services by their APIs alone": (
         "deploy/local/local_stack/ports.py",
         "import maas.app",
     ),
@@ -71,7 +72,7 @@ def _lint(house: Path) -> tuple[int, str]:
 def test_keeps_every_rule(house: Path) -> None:
     status, output = _lint(house)
     assert status == 0, output
-    kept = {line.removesuffix(" KEPT") for line in output.splitlines() if line.endswith(" KEPT")}
+    kept = set(re.findall(r"^(.+) KEPT(?: \(1 ignored import\))?$", output, re.MULTILINE))
     assert kept == set(WRONG)
 
 

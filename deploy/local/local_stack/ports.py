@@ -1,6 +1,11 @@
 """Which port each part listens on: the one asked for, else the default, else the next free one."""
 
-from collections.abc import Mapping, Sequence
+import contextlib
+import fcntl
+import os
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
 from local_stack import failures, services
 from testkit.servers import processes
@@ -16,6 +21,19 @@ def defaults(table: Sequence[services.Service]) -> dict[str, int]:
     for service in table:
         found |= {service.name: service.api_port, f"{service.name}.monitor": service.monitor_port}
     return found
+
+
+@contextlib.contextmanager
+def alone() -> Iterator[None]:
+    """No other stack of this person starts in the meantime: a port found free is taken only seconds later."""
+    lock = os.open(Path(tempfile.gettempdir()) / f"taxi-ports-{os.getuid()}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        # Not left to the closing: a process that was forked meanwhile would hold it on.
+        fcntl.flock(lock, fcntl.LOCK_UN)
+        os.close(lock)
 
 
 def choose(table: Sequence[services.Service], asked: Mapping[str, int]) -> dict[str, int]:

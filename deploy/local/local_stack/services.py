@@ -37,6 +37,7 @@ SERVICES = (
         api_port=8103,
         monitor_port=8203,
         sandbox=("personal", "user-api", "zalogin", "coupons", "masstransit", "vtb"),
+        secrets=("token-salt",),
     ),
     Service(
         name="maas-authproxy",
@@ -58,6 +59,7 @@ CALLERS = (
     "driver-authproxy",
     "processing",
     "coupons",
+    "products",
     "protocol",
     "api-proxy",
     "plus",

@@ -2,7 +2,6 @@
 
 import os
 import shlex
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,13 +57,17 @@ def _upper(name: str) -> str:
     return name.upper().replace("-", "_")
 
 
-def copy_config(service: services.Service, run: folder.Folder) -> None:
-    """Puts the service's dynamic config where it may be edited while it runs; an empty one when it has no default."""
+def copy_config(service: services.Service, run: folder.Folder, addresses: Addresses) -> None:
+    """Puts the service's dynamic config where it may be edited while it runs; an empty one when it has no default.
+
+    Pages of the sandbox that people open are named there by its default port; they get the one it has.
+    """
     target = run / f"config/{service.name}.yaml"
     target.parent.mkdir(parents=True, exist_ok=True)
     default = DEFAULT_CONFIGS / f"{service.name}.yaml"
     if default.exists():
-        shutil.copyfile(default, target)
+        pages = f"http://{HOST}:{services.SANDBOX_PORT}/"
+        target.write_text(default.read_text("utf-8").replace(pages, f"{addresses.api('sandbox')}/"), "utf-8")
     else:
         target.write_text("configs: {}\n")
 

@@ -70,7 +70,8 @@ class Stack:
         """Starts everything and writes stack.json; raises StackFailed, and then nothing is left running."""
         self._hold = self._claim.enter_context(self.folder.owned(lambda text: self._report("stack", text)))
         try:
-            self._start()
+            with ports.alone():
+                self._start()
         except BaseException:
             self.stop()
             raise
@@ -152,6 +153,7 @@ class Stack:
                 rabbitmq=found.rabbitmq.url,
             )
             keys = self._prepare(addresses, secrets)
+            self.folder.write_json("api_keys.json", keys)
             self._start_sandbox(addresses)
             broker.result()
         self._start_services(addresses)
@@ -162,7 +164,7 @@ class Stack:
         keys: dict[str, str] = {}
         for service in self.table:
             env = settings.of_service(service, self.folder, addresses, secrets)
-            settings.copy_config(service, self.folder)
+            settings.copy_config(service, self.folder, addresses)
             settings.save(service, self.folder, env)
             self.environment[service.name] = settings.plain() | env
             self.commands[service.name] = [sys.executable, "-m", service.package, "all"]
@@ -185,6 +187,7 @@ class Stack:
             *(sys.executable, "-m", "sandbox", "--port", str(addresses.ports["sandbox"]), "--services", ours),
             *("--state", str(self.folder / "sandbox.json"), "--jwks", str(self.folder / "jwks.json")),
             *("--tickets", str(self.folder / "tickets/all.json")),
+            *("--api-keys", str(self.folder / "api_keys.json")),
         ]
         part = self._add("sandbox", self._command("sandbox", 5.0), f"{addresses.api('sandbox')}/ping")
         part.start(READY_WITHIN_S)

@@ -78,12 +78,13 @@ def test_gives_a_service_its_addresses_and_secrets(tmp_path: Path) -> None:
     addresses = settings.Addresses(
         ports=chosen, databases={"maas": "postgresql://m", "maas-authproxy": "postgresql://a"}, rabbitmq="amqp://r"
     )
-    secrets = {"maas-authproxy.key-secret": "s2"}
+    secrets = {"maas.token-salt": "s1", "maas-authproxy.key-secret": "s2"}
     run = folder.Folder(tmp_path)
     env = settings.of_service(maas, run, addresses, secrets)
     assert env["MAAS_API_PORT"] == "2"
     assert env["MAAS_MONITOR_PORT"] == "3"
     assert env["MAAS_USER_API_URL"] == "http://127.0.0.1:1/user-api"
+    assert env["MAAS_TOKEN_SALT"] == "s1"
     env = settings.of_service(authproxy, run, addresses, secrets)
     assert env["MAAS_AUTHPROXY_KEY_SECRET"] == "s2"
     assert env["MAAS_AUTHPROXY_MAAS_URL"] == "http://127.0.0.1:2"

@@ -1,5 +1,9 @@
+import fcntl
+import os
 import socket
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -60,3 +64,14 @@ def test_services_share_no_port() -> None:
 def test_services_call_only_what_the_table_has() -> None:
     names = {service.name for service in TABLE}
     assert {called for service in TABLE for called in service.services} <= names
+
+
+def test_keeps_other_stacks_from_starting_at_the_same_time(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with ports.alone():
+        [lock] = tmp_path.iterdir()
+        other = os.open(lock, os.O_RDWR)
+        with pytest.raises(BlockingIOError):
+            fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    os.close(other)

@@ -14,7 +14,7 @@ from aiohttp import web
 from kit import logs, tickets
 from sandbox import app, callers, state, world
 
-CALLERS = ("passenger-authorizer", "coupons", "processing")
+CALLERS = ("passenger-authorizer", "coupons", "processing", "products")
 
 
 class Unusable(Exception):
@@ -40,22 +40,30 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--port", type=int, default=8100, help="the port, 0 for a free one (default: %(default)s)")
     parser.add_argument("--state", type=Path, help="JSON file that outlives the process; without it nothing is kept")
     parser.add_argument(
-        "--services", default="", help="where our services are: maas=http://127.0.0.1:8103,music=http://…"
+        "--services",
+        default="",
+        help="where our services are: maas=http://127.0.0.1:8103,maas-authproxy=http://127.0.0.1:8104,…",
     )
     parser.add_argument("--jwks", type=Path, required=True, help="JWKS file with the keys of the service tickets")
     parser.add_argument(
         "--tickets", type=Path, required=True, help=f"JSON file caller → ticket, for {', '.join(CALLERS)}"
+    )
+    parser.add_argument(
+        "--api-keys",
+        type=Path,
+        help="JSON file partner → API key of maas-authproxy; without it the bank sells nothing",
     )
     return parser
 
 
 def _world(parsed: argparse.Namespace) -> world.World:
     services, own_tickets = _services(parsed.services), _tickets(parsed.tickets)
+    api_keys = {} if parsed.api_keys is None else _secrets(parsed.api_keys, "API keys", "partner and key")
     try:
         return world.World(
             store=state.Store(parsed.state),
             verifier=_verifier(parsed.jwks),
-            services=callers.Callers(services, own_tickets),
+            services=callers.Callers(services, own_tickets, api_keys),
         )
     except OSError as failure:
         raise Unusable(f"the state file {parsed.state} can't be written: {failure.strerror}") from None
@@ -80,17 +88,22 @@ def _verifier(path: Path) -> tickets.Verifier:
 
 
 def _tickets(path: Path) -> dict[str, str]:
-    try:
-        found = json.loads(path.read_bytes())
-    except OSError as failure:
-        raise Unusable(f"the tickets file {path} can't be read: {failure.strerror}") from None
-    except ValueError:
-        raise Unusable(f"the tickets file {path} is not JSON") from None
-    if not isinstance(found, dict) or not all(isinstance(token, str) for token in found.values()):
-        raise Unusable(f"the tickets file {path} is not an object of caller and ticket")
+    found = _secrets(path, "tickets", "caller and ticket")
     missing = [caller for caller in CALLERS if not found.get(caller)]
     if missing:
         raise Unusable(f"the tickets file {path} has no ticket of {', '.join(missing)}")
+    return found
+
+
+def _secrets(path: Path, what: str, pairs: str) -> dict[str, str]:
+    try:
+        found = json.loads(path.read_bytes())
+    except OSError as failure:
+        raise Unusable(f"the {what} file {path} can't be read: {failure.strerror}") from None
+    except ValueError:
+        raise Unusable(f"the {what} file {path} is not JSON") from None
+    if not isinstance(found, dict) or not all(isinstance(secret, str) for secret in found.values()):
+        raise Unusable(f"the {what} file {path} is not an object of {pairs}")
     return found
 
 

@@ -1,4 +1,4 @@
-"""The world as a caller of our services: the right ticket per caller, and the retries that a real one makes."""
+"""The world as a caller of our services: the right ticket or key per caller, and the retries that a real one makes."""
 
 import asyncio
 import random
@@ -14,6 +14,7 @@ from sandbox import wire
 ATTEMPTS = 3
 TIMEOUT_S = 2.0
 FORWARD_TIMEOUT_S = 15.0
+EDGE = "maas-authproxy"
 _FIRST_PAUSE_S = 0.1
 _AGAIN = frozenset({429, 500, 502, 503, 504})
 
@@ -57,11 +58,14 @@ class Forwarded:
 
 
 class Callers:
-    """Calls `services` (name → base URL) with `tickets` (caller → token)."""
+    """Calls `services` (name → base URL) with `tickets` (caller → token), or as a partner with `api_keys`."""
 
-    def __init__(self, services: Mapping[str, str], tickets: Mapping[str, str]) -> None:
+    def __init__(
+        self, services: Mapping[str, str], tickets: Mapping[str, str], api_keys: Mapping[str, str] | None = None
+    ) -> None:
         self._services = dict(services)
         self._tickets = dict(tickets)
+        self._api_keys = dict(api_keys or {})
         self._session: aiohttp.ClientSession | None = None
 
     async def start(self) -> None:
@@ -75,13 +79,15 @@ class Callers:
 
     async def post(self, caller: str, service: str, path: str, body: Mapping[str, Any]) -> Reply:
         """Posts as `caller`, up to three times; NoAnswer when the last attempt gave nothing usable."""
-        for attempt in range(ATTEMPTS):
-            if attempt:
-                await asyncio.sleep(_FIRST_PAUSE_S * 2 ** (attempt - 1) * random.uniform(0.5, 1.0))  # noqa: S311
-            reply = await self._post_once(caller, service, path, body)
-            if reply is not None and reply.status not in _AGAIN:
-                return reply
-        raise NoAnswer(service, 503)
+        return await self._post(service, path, body, {wire.TICKET: self._tickets[caller]})
+
+    def is_partner(self, partner: str) -> bool:
+        """True when `partner` has a key and knows where the public edge is."""
+        return partner in self._api_keys and EDGE in self._services
+
+    async def post_as_partner(self, partner: str, path: str, body: Mapping[str, Any]) -> Reply:
+        """Posts through the public edge with the partner's key, up to three times; NoAnswer as in `post`."""
+        return await self._post(EDGE, path, body, {wire.API_KEY: self._api_keys.get(partner, "")})
 
     async def forward(
         self, caller: str, service: str, method: str, path: str, headers: Mapping[str, str], body: bytes
@@ -102,10 +108,18 @@ class Callers:
         except aiohttp.ClientError:
             raise NoAnswer(service, 502) from None
 
-    async def _post_once(self, caller: str, service: str, path: str, body: Mapping[str, Any]) -> Reply | None:
-        timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
-        headers = {wire.TICKET: self._tickets[caller]}
+    async def _post(self, service: str, path: str, body: Mapping[str, Any], headers: Mapping[str, str]) -> Reply:
         url = self._base(service) + path
+        for attempt in range(ATTEMPTS):
+            if attempt:
+                await asyncio.sleep(_FIRST_PAUSE_S * 2 ** (attempt - 1) * random.uniform(0.5, 1.0))  # noqa: S311
+            reply = await self._post_once(url, body, headers)
+            if reply is not None and reply.status not in _AGAIN:
+                return reply
+        raise NoAnswer(service, 503)
+
+    async def _post_once(self, url: str, body: Mapping[str, Any], headers: Mapping[str, str]) -> Reply | None:
+        timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
         try:
             async with self._open().post(url, json=body, headers=headers, timeout=timeout) as response:
                 payload = await response.json(content_type=None)

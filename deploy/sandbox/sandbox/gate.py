@@ -1,6 +1,7 @@
 """What every call to a neighbour passes: the journal, the ordered fault, the ticket, the contract."""
 
 import asyncio
+import contextlib
 from typing import Any
 
 from aiohttp import web
@@ -32,7 +33,7 @@ class Gate:
         """Serves one call and notes how it ended."""
         raw = await _read(request)
         entry = self._world.journal.begin(
-            self._neighbour.name, request.method, request.path, dict(request.query), _shown(raw)
+            self._neighbour.name, request.method, request.path, journal.masked(dict(request.query)), _shown(raw)
         )
         fault = self._world.faults.strike(self._neighbour.name) if self._can_fail else None
         if fault is None:
@@ -75,9 +76,9 @@ class Gate:
             return _response(await self._route.handle(self._world, call))
         except wire.ContractViolation as violation:
             self._world.journal.violation(entry, violation.reasons)
-            return wire.violated(violation.reasons)
+            return self._route.refuse(request, wire.violated(violation.reasons))
         except wire.Refused as refusal:
-            return wire.error(refusal.status, refusal.code, refusal.message, refusal.details)
+            return self._route.refuse(request, refusal)
         except Exception as failure:
             logs.exception("sandbox_failed", exc=failure, neighbour=self._neighbour.name)
             return wire.error(500, "internal_error", "The sandbox failed.")
@@ -108,9 +109,9 @@ class Door:
             call = wire.load(self._route, request, await request.read())
             return _response(await self._route.handle(self._world, call))
         except wire.ContractViolation as violation:
-            return wire.violated(violation.reasons)
+            return wire.refuse(request, wire.violated(violation.reasons))
         except wire.Refused as refusal:
-            return wire.error(refusal.status, refusal.code, refusal.message, refusal.details)
+            return wire.refuse(request, refusal)
 
 
 @web.middleware
@@ -138,9 +139,8 @@ def _response(result: Any) -> web.Response:
 def _shown(raw: bytes | None) -> Any:
     if not raw:
         return None
-    if len(raw) > _SHOWN:
-        return raw[:_SHOWN].decode("utf-8", "replace")
-    try:
-        return wire.parse(raw)
-    except wire.ContractViolation:
-        return raw.decode("utf-8", "replace")
+    if len(raw) <= _SHOWN:
+        for read in (wire.parse, wire.parse_form):
+            with contextlib.suppress(wire.ContractViolation):
+                return journal.masked(read(raw))
+    return journal.masked(raw[:_SHOWN].decode("utf-8", "replace"))

@@ -9,6 +9,17 @@ from kit import clock
 
 KEPT = 5_000
 KEPT_VIOLATIONS = 200
+# A purchase token is nowhere in clear (MA-58).
+SECRETS = ("user_token",)
+
+
+def masked(shown: Any) -> Any:
+    """Fields or text of a request without the secrets in them."""
+    if isinstance(shown, dict):
+        return {key: "***" if key in SECRETS else masked(value) for key, value in shown.items()}
+    if isinstance(shown, list):
+        return [masked(value) for value in shown]
+    return "***" if isinstance(shown, str) and any(name in shown for name in SECRETS) else shown
 
 
 @dataclass(slots=True)

@@ -70,7 +70,7 @@ async def reset(here: world.World, call: wire.Call) -> Any:
     here.store.reset()
     here.journal.clear()
     here.faults.clear()
-    here.order_locks.clear()
+    here.locks.clear()
     return {"status": "ok"}
 
 

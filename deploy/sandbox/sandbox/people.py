@@ -1,5 +1,7 @@
 """The demo people: who they are to the gateway, to `user-api` and to `zalogin`."""
 
+from multidict import MultiMapping
+
 from sandbox import fields, state, wire, world
 
 
@@ -33,6 +35,14 @@ def by_session(here: world.World, session: str) -> state.Person:
         if person.session == session:
             return person
     raise wire.Refused(401, "unauthorized", "The session is not known.")
+
+
+def of_app(here: world.World, headers: MultiMapping[str]) -> state.Person:
+    """The person whose session the app sends; 401 when it sends none that is known."""
+    scheme, _, session = headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not session:
+        raise wire.Refused(401, "unauthorized", "The header Authorization: Bearer <session> is missing.")
+    return by_session(here, session)
 
 
 def with_phone_id(here: world.World, wanted: str) -> list[state.Person]:

@@ -50,6 +50,7 @@ class Promocode:
     rides: int
     expires_at: str
     status: str = "active"
+    service: str = "maas"
 
 
 @dataclass(slots=True)
@@ -76,6 +77,36 @@ class Subscription:
     pass_id: str
     status: str
     maas_user_id: str | None = None
+    expires_at: str | None = None
+
+
+@dataclass(slots=True)
+class Sale:
+    """A purchase in VTB's WebView; `card` is good or bad, `owed` what maas has not answered yet: reserve, activate,
+    cancel or nothing. The token is kept until the reservation is answered.
+    """
+
+    pass_id: str
+    maas_user_id: str
+    tariff_id: str
+    card: str
+    made_at: str
+    user_token: str | None
+    status: str = "reserving"
+    owed: str | None = "reserve"
+    refused: str | None = None
+
+
+@dataclass(slots=True)
+class MetroRide:
+    """A ride by metro that the bank knows of; `is_owed` until maas has answered for it."""
+
+    ride_id: str
+    pass_id: str
+    maas_user_id: str
+    station: str
+    at: str
+    is_owed: bool = True
 
 
 @dataclass(slots=True)
@@ -102,6 +133,9 @@ class State:
     vtb_users: dict[str, str] = field(default_factory=dict)
     subscriptions: dict[str, Subscription] = field(default_factory=dict)
     taxi_rides: dict[str, TaxiRide] = field(default_factory=dict)
+    metro_rides: dict[str, MetroRide] = field(default_factory=dict)
+    sales: dict[str, Sale] = field(default_factory=dict)
+    personal_states: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 _KINDS: Mapping[str, type] = {
@@ -110,6 +144,8 @@ _KINDS: Mapping[str, type] = {
     "orders": Order,
     "subscriptions": Subscription,
     "taxi_rides": TaxiRide,
+    "metro_rides": MetroRide,
+    "sales": Sale,
 }
 
 

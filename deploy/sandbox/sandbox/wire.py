@@ -1,9 +1,10 @@
 """How a neighbour is declared, and how its requests are read and answered; it leans on nothing that it checks."""
 
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NoReturn
+from urllib.parse import parse_qsl
 
 import marshmallow as ma
 from aiohttp import web
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
 
 MAX_BODY = 1 << 18
 TICKET = "X-Ya-Service-Ticket"
+API_KEY = "X-API-Key"
+_JSON = "application/json"
+_FORM = "application/x-www-form-urlencoded"
 
 
 class ContractViolation(Exception):
@@ -47,13 +51,20 @@ class Call:
 
 
 Handler = Callable[["World", Call], Awaitable[Any]]
+Refuse = Callable[[web.Request, Refused], web.Response]
+
+
+def refuse(request: web.Request, refusal: Refused) -> web.Response:
+    """A refusal in the error form."""
+    return error(refusal.status, refusal.code, refusal.message, refusal.details)
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
     """One operation. Without `callers` no ticket is asked for: it is the operators' or the demo's own door.
 
-    `is_proxy` takes any body and query as they are; with `may_be_empty` no body is the same as `{}`.
+    `is_proxy` takes any body and query as they are; with `may_be_empty` no body is the same as `{}`; `is_form` takes
+    what a page's form sends. `refuse` says how refusals look: a page that a person opens says them in words.
     """
 
     method: str
@@ -64,16 +75,22 @@ class Route:
     callers: tuple[str, ...] = ()
     is_proxy: bool = False
     may_be_empty: bool = False
+    is_form: bool = False
+    refuse: Refuse = refuse
 
 
 @dataclass(frozen=True, slots=True)
 class Neighbour:
-    """A service of the world under its prefix; `refusal` is what the fault `refuse` answers."""
+    """A service of the world under its prefix; `refusal` is what the fault `refuse` answers.
+
+    `is_behind_gateway`: its prefix is the gateway's, which says what no route takes.
+    """
 
     name: str
     prefix: str
     routes: tuple[Route, ...]
     refusal: tuple[int, str] = field(default=(409, "refused"))
+    is_behind_gateway: bool = False
 
 
 def answer(payload: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
@@ -89,9 +106,9 @@ def error(status: int, code: str, message: str, details: Mapping[str, Any] | Non
     return answer(payload, status, {"Retry-After": "1"} if status in (429, 503) else None)
 
 
-def violated(reasons: Mapping[str, Any]) -> web.Response:
-    """The answer to a request that breaks the contract."""
-    return error(400, "contract_violation", "The request breaks the contract.", {"fields": reasons})
+def violated(reasons: Mapping[str, Any]) -> Refused:
+    """What a request hears that breaks the contract."""
+    return Refused(400, "contract_violation", "The request breaks the contract.", fields=reasons)
 
 
 def load(route: Route, request: web.Request, raw: bytes) -> Call:
@@ -112,6 +129,15 @@ def parse(raw: bytes) -> Any:
         raise ContractViolation({"body": [f"not JSON: {type(failure).__name__}"]}) from None
 
 
+def parse_form(raw: bytes) -> dict[str, str]:
+    """The fields of a form; ContractViolation for repeated ones and for what is not a form in UTF-8."""
+    try:
+        pairs = parse_qsl(raw.decode("ascii"), keep_blank_values=True, strict_parsing=bool(raw), errors="strict")
+        return _unrepeated(pairs)
+    except ValueError as failure:
+        raise ContractViolation({"body": [f"not a form: {type(failure).__name__}"]}) from None
+
+
 def _load_body(route: Route, request: web.Request, raw: bytes, reasons: dict[str, Any]) -> Any:
     if route.is_proxy:
         return raw
@@ -121,10 +147,11 @@ def _load_body(route: Route, request: web.Request, raw: bytes, reasons: dict[str
         return None
     if not raw and route.may_be_empty:
         return route.body.load({})
-    if request.content_type != "application/json":
-        reasons["Content-Type"] = ["not application/json"]
+    kind, read = (_FORM, parse_form) if route.is_form else (_JSON, parse)
+    if request.content_type != kind:
+        reasons["Content-Type"] = [f"not {kind}"]
     try:
-        return route.body.load(parse(raw))
+        return route.body.load(read(raw))
     except ma.ValidationError as failure:
         reasons["body"] = failure.messages
     except ContractViolation as failure:
@@ -154,7 +181,7 @@ def _dumps(payload: Any) -> str:
     return json.dumps(payload, ensure_ascii=False)
 
 
-def _unrepeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _unrepeated(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
         raise ValueError("repeated key")

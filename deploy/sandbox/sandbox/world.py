@@ -26,8 +26,8 @@ class World:
     stations: catalogue.Catalogue = field(default_factory=catalogue.load)
     journal: journals.Journal = field(default_factory=journals.Journal)
     faults: fault_orders.Faults = field(default_factory=fault_orders.Faults)
-    order_locks: dict[str, asyncio.Lock] = field(default_factory=dict)
+    locks: dict[str, asyncio.Lock] = field(default_factory=dict)
 
-    def lock_of(self, order_id: str) -> asyncio.Lock:
-        """One hand at a time on an order."""
-        return self.order_locks.setdefault(order_id, asyncio.Lock())
+    def lock_of(self, record_id: str) -> asyncio.Lock:
+        """One hand at a time on an order or a sale."""
+        return self.locks.setdefault(record_id, asyncio.Lock())

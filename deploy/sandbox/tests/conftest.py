@@ -4,6 +4,7 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import aiohttp
@@ -13,7 +14,8 @@ from aiohttp import test_utils, web
 from kit import tickets
 from sandbox import app, callers, state, world
 
-CALLERS = ("maas", "passenger-authorizer", "coupons", "processing", "music")
+CALLERS = ("maas", "passenger-authorizer", "coupons", "processing", "products", "music")
+API_KEY = "vtb-1.key"
 GOOD_VERDICT = {"valid": True, "valid_any": True}
 RIDES = {"total": 10, "used": 0, "held": 1, "left": 9}
 
@@ -28,7 +30,7 @@ class Keys:
 
 @dataclass(frozen=True)
 class Seen:
-    """One call that the small maas received."""
+    """One call that the small maas received; through the edge `caller` is the API key."""
 
     method: str
     path: str
@@ -39,12 +41,13 @@ class Seen:
 
 @dataclass
 class Maas:
-    """Answers by path what the test says, once per queued answer, else the usual; keeps what it saw."""
+    """Answers by path what the test queued, then what `answers` says, else the usual; keeps what it saw."""
 
     verifier: tickets.Verifier
     url: str = ""
     seen: list[Seen] = field(default_factory=list)
     queued: dict[str, list[tuple[int, Any]]] = field(default_factory=dict)
+    answers: dict[str, Any] = field(default_factory=dict)
 
     def answer(self, path: str, status: int, body: Any, times: int = 1) -> None:
         self.queued.setdefault(path, []).extend([(status, body)] * times)
@@ -54,7 +57,9 @@ class Maas:
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
         raw = await request.read()
-        caller = self.verifier.verify(request.headers.get("X-Ya-Service-Ticket"))
+        is_edge = request.path.startswith("/maas-authproxy/")
+        headers = request.headers
+        caller = headers["X-API-Key"] if is_edge else self.verifier.verify(headers.get("X-Ya-Service-Ticket"))
         body = json.loads(raw) if raw else None
         self.seen.append(Seen(request.method, request.rel_url.raw_path_qs, caller, request.headers.copy(), body))
         queue = self.queued.get(request.path)
@@ -62,6 +67,8 @@ class Maas:
         return web.json_response(payload, status=status, headers={"X-Secret": "inside"})
 
     def _usual(self, path: str, body: Any) -> Any:
+        if path in self.answers:
+            return self.answers[path]
         if path.endswith("check-promocode"):
             return GOOD_VERDICT
         states = {"hold": "held", "complete": "used", "release": "released"}
@@ -134,12 +141,17 @@ async def start(keys: Keys, maas: Maas) -> AsyncIterator[Start]:
     servers: list[test_utils.TestServer] = []
     sessions: list[aiohttp.ClientSession] = []
 
-    async def run(path: Path | None = None, services: Mapping[str, str] | None = None) -> Sandbox:
-        own = {name: keys.tickets[name] for name in ("passenger-authorizer", "coupons", "processing")}
+    async def run(
+        path: Path | None = None,
+        services: Mapping[str, str] | None = None,
+        api_keys: Mapping[str, str] = MappingProxyType({"vtb": API_KEY}),
+    ) -> Sandbox:
+        own = {name: keys.tickets[name] for name in ("passenger-authorizer", "coupons", "processing", "products")}
+        ours = {"maas": maas.url, "maas-authproxy": maas.url} if services is None else services
         here = world.World(
             store=state.Store(path),
             verifier=tickets.Verifier(keys.jwks),
-            services=callers.Callers({"maas": maas.url} if services is None else services, own),
+            services=callers.Callers(ours, own, api_keys),
         )
         server = test_utils.TestServer(app.build(here, debts_every_s=0.05))
         await server.start_server()

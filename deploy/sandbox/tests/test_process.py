@@ -29,12 +29,15 @@ GENERATE = {
 def arguments(keys: Any, tmp_path: Path) -> dict[str, str]:
     own = tmp_path / "tickets.json"
     own.write_text(json.dumps(dict(keys.tickets)))
+    api_keys = tmp_path / "api_keys.json"
+    api_keys.write_text('{"vtb": "vtb-1.key"}')
     return {
         "--port": "0",
         "--state": str(tmp_path / "state.json"),
         "--services": "maas=http://127.0.0.1:9",
         "--jwks": str(keys.jwks),
         "--tickets": str(own),
+        "--api-keys": str(api_keys),
     }
 
 
@@ -105,7 +108,7 @@ async def test_explains_itself() -> None:
     )
     shown, _ = await process.communicate()
     assert process.returncode == 0
-    for word in ("--state", "--services", "--jwks", "--tickets"):
+    for word in ("--state", "--services", "--jwks", "--tickets", "--api-keys"):
         assert word in shown.decode()
 
 
@@ -123,7 +126,9 @@ WRONG = [
     ("--tickets", "/nonexistent", "the tickets file /nonexistent can't be read: No such file or directory"),
     ("--tickets", "{", "is not JSON"),
     ("--tickets", '{"coupons": 1}', "is not an object of caller and ticket"),
-    ("--tickets", '{"coupons": "t"}', "has no ticket of passenger-authorizer, processing"),
+    ("--tickets", '{"coupons": "t"}', "has no ticket of passenger-authorizer, processing, products"),
+    ("--api-keys", "/nonexistent", "the API keys file /nonexistent can't be read: No such file or directory"),
+    ("--api-keys", '["vtb"]', "is not an object of partner and key"),
     ("--state", "{", "is not JSON"),
     ("--state", '{"version": 7}', "is not a state of version 1"),
     ("--state", '{"version": 1, "people": {"1": {"name": "A"}}}', "has records of another shape"),
@@ -138,7 +143,7 @@ def test_says_in_one_sentence_what_is_wrong(
 ) -> None:
     from sandbox import __main__ as process
 
-    if value.startswith("{"):
+    if value.startswith(("{", "[")):
         value = broken(tmp_path, "broken.json", value)
     words = [word for pair in (arguments | {argument: value}).items() for word in pair]
     assert process.main(words) == 2

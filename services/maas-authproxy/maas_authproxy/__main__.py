@@ -4,7 +4,7 @@ import sys
 
 from kit import process
 from maas_authproxy import app
-from maas_authproxy.keys import handlers as keys
+from maas_authproxy.keys import commands as keys
 
 if sys.argv[1:2] == [keys.NEW_KEY_WORD]:
     # Keys are made where nothing but the secret is at hand: on an operator's machine, not beside the database.

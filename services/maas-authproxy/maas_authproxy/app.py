@@ -7,6 +7,7 @@ from kit import process, stq
 from maas_authproxy import config, context
 from maas_authproxy.audit import actions as audit
 from maas_authproxy.audit import tasks as audit_tasks
+from maas_authproxy.keys import commands as key_commands
 from maas_authproxy.keys import handlers as keys
 from maas_authproxy.proxy import handlers as proxy
 
@@ -19,7 +20,7 @@ TASKS = (
 
 SCHEDULE = (stq.every("maas_authproxy.audit.purge", period_s=3600),)
 
-COMMANDS = (keys.NEW_KEY,)
+COMMANDS = (key_commands.NEW_KEY,)
 
 SERVICE = process.Service(
     name="maas-authproxy",
@@ -33,5 +34,6 @@ SERVICE = process.Service(
     authenticator=keys.authenticator,
     api_key_header=keys.HEADER,
     serves_without_database=True,
+    limits=config.limits_of,
     migrations=Path(__file__).parent.parent / "migrations",
 )

@@ -1,6 +1,7 @@
 """Settings from `MAAS_AUTHPROXY_*` and the names of the dynamic config."""
 
 import enum
+import ipaddress
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,11 +10,13 @@ import marshmallow
 from marshmallow import fields as ma
 from marshmallow import validate
 
-from kit import config, dynconf, fields, http_client, process
+from kit import config, dynconf, fields, http_client, process, web
 
 PREFIX = "MAAS_AUTHPROXY_"
 NAME_OF_PARTNER = r"[a-z][a-z0-9-]{0,31}"
 _SHORTEST_SECRET = 16
+
+type_of_network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,9 +32,38 @@ class KeySecret:
 
 @dataclass(frozen=True, kw_only=True)
 class Config(KeySecret, process.Settings):
-    """Where maas is, on top of what every service reads."""
+    """Where maas is, who stands before us, and how long strangers may take, on top of what every service reads."""
 
     maas_url: str
+    trusted_proxies: tuple[str, ...] = field(
+        default=(), metadata={"help": "networks whose X-Forwarded-For is believed, as 10.0.0.0/8"}
+    )
+    connections: int = field(default=4096, metadata={"help": "connections at once"})
+    connections_per_client: int = field(default=256, metadata={"help": "of them from one address; 0 for no limit"})
+    header_s: float = field(default=5.0, metadata={"help": "seconds from the first byte of a head to its last"})
+    body_s: float = field(default=10.0, metadata={"help": "seconds for a body to arrive"})
+    idle_s: float = field(default=75.0, metadata={"help": "seconds between requests"})
+    write_s: float = field(default=20.0, metadata={"help": "seconds for an answer to be read"})
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for text in self.trusted_proxies:
+            try:
+                ipaddress.ip_network(text)
+            except ValueError:
+                raise ValueError("trusted_proxies holds something that is not a network") from None
+
+
+def limits_of(settings: Config) -> web.Limits:
+    """What a connection to the API port may take."""
+    return web.Limits(
+        header_s=settings.header_s,
+        body_s=settings.body_s,
+        idle_s=settings.idle_s,
+        write_s=settings.write_s,
+        connections=settings.connections,
+        connections_per_client=settings.connections_per_client or None,
+    )
 
 
 class Scope(enum.StrEnum):
@@ -39,7 +71,9 @@ class Scope(enum.StrEnum):
 
     USERS = "users"
     SUBSCRIPTIONS = "subscriptions"
+    TARIFFS = "tariffs"
     METRO = "metro"
+    RIDES = "rides"
 
 
 class KeySchema(fields.Strict):
@@ -56,12 +90,46 @@ class KeySchema(fields.Strict):
             raise marshmallow.ValidationError("Ends before it begins.", "not_after")
 
 
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """So many requests a second in the long run, and `burst` at once after a silence."""
+
+    per_second: float
+    burst: int
+
+
+class RateSchema(fields.Strict):
+    """A rate; below one request in a thousand seconds it would be a ban, and is said otherwise."""
+
+    per_second = ma.Float(required=True, allow_nan=False, validate=validate.Range(min=0.001, max=10_000))
+    burst = ma.Integer(required=True, strict=True, validate=validate.Range(min=1, max=1_000_000))
+
+    @marshmallow.post_load
+    def _rate(self, data: dict[str, Any], **_: Any) -> Rate:
+        return Rate(**data)
+
+
+class Network(ma.Field[type_of_network]):
+    """A network as 192.0.2.0/24, or one address."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> type_of_network:
+        try:
+            return ipaddress.ip_network(value if isinstance(value, str) else "")
+        except ValueError:
+            raise marshmallow.ValidationError("Not a network like 192.0.2.0/24.") from None
+
+
 class PartnerSchema(fields.Strict):
-    """A partner, the groups of routes open to it, and its keys; several overlap while one replaces another."""
+    """A partner, the groups of routes open to it, and its keys; several overlap while one replaces another.
+
+    Where `networks` are named, its keys are good from there alone; `limits` are its own instead of everybody's.
+    """
 
     partner = ma.String(required=True, validate=validate.Regexp(NAME_OF_PARTNER + r"\Z"))
     scopes = ma.List(ma.Enum(Scope, by_value=True), required=True)
     keys = ma.List(ma.Nested(KeySchema), required=True)
+    networks = ma.List(Network(), load_default=(), validate=validate.Length(min=1))
+    limits = ma.Nested(RateSchema, load_default=None)
 
 
 def _has_no_twins(partners: Sequence[Mapping[str, Any]]) -> None:
@@ -83,4 +151,16 @@ OLD_PATHS = dynconf.Value(
     doc="Whether the paths of the first agreement, /maas-external/v1/, are served as well",
     default=False,
 )
-VALUES = (PARTNERS, OLD_PATHS, http_client.CLIENT_QOS)
+LIMITS = dynconf.Value(
+    "MAAS_AUTHPROXY_LIMITS",
+    ma.Nested(RateSchema),
+    doc="What a partner without limits of its own may ask of one process",
+    default=Rate(per_second=100.0, burst=200),
+)
+FAILURES = dynconf.Value(
+    "MAAS_AUTHPROXY_FAILURES",
+    ma.Nested(RateSchema),
+    doc="How often one address may bring a bad key to one process before it is told to wait",
+    default=Rate(per_second=10.0, burst=100),
+)
+VALUES = (PARTNERS, OLD_PATHS, LIMITS, FAILURES, http_client.CLIENT_QOS)

@@ -4,11 +4,14 @@ from typing import Any
 
 from kit import texts
 from maas_authproxy.keys import model as keys
+from maas_authproxy.limits import model as limits
 from maas_authproxy.proxy import model as proxy
 
 REFUSALS = (
     keys.ApiKeyInvalid,
+    keys.AddressNotAllowed,
     keys.ScopeMissing,
+    limits.RateLimitExceeded,
     proxy.ServiceUnavailable,
     proxy.ServiceTimeout,
     proxy.ServiceFailed,

@@ -10,6 +10,7 @@ from maas import config
 
 PARTNER = ("maas-authproxy",)
 PASSENGER = ("passenger-authorizer",)
+PRODUCTS = ("products",)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,16 @@
 
 import datetime
 import hashlib
+import json
+import shutil
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
-from kit import caches, identity
+from kit import caches, config, identity
 from maas import app
 from maas.metro import actions as metro
 from testkit import clock, service
@@ -20,14 +23,26 @@ NEIGHBOURS = ("personal", "user_api", "zalogin", "coupons", "masstransit", "vtb"
 
 
 @pytest.fixture
+def dynamic(tmp_path: Path) -> Path:
+    """The dynamic config, of which `world.configured` changes what it likes; a test of another one overrides this."""
+    return Path(shutil.copyfile(CONFIG, tmp_path / "dynamic.yaml"))
+
+
+@pytest.fixture
 async def maas(
-    make_database: Callable[..., Any], neighbours: mocks.Neighbours, tmp_path: Path
+    make_database: Callable[..., Any], neighbours: mocks.Neighbours, tmp_path: Path, dynamic: Path
 ) -> AsyncIterator[service.Live]:
     """A started maas."""
     async with (
         make_database(app.SERVICE.streams) as dsn,
         service.started(
-            app.SERVICE, dsn=dsn, dynamic=CONFIG, folder=tmp_path, neighbours=neighbours, names=NEIGHBOURS
+            app.SERVICE,
+            dsn=dsn,
+            dynamic=dynamic,
+            folder=tmp_path,
+            neighbours=neighbours,
+            names=NEIGHBOURS,
+            token_salt=config.Secret("a salt for the tests"),
         ) as live,
     ):
         yield live
@@ -143,7 +158,26 @@ class World:
 
     async def pass_time(self, **span: float) -> None:
         """Lets time pass for subscriptions: `days=31`."""
-        await clock.advance(self.maas.dsn, datetime.timedelta(**span), schemas=("subscriptions",))
+        await self.pass_time_of("subscriptions", **span)
+
+    async def pass_time_of(self, *schemas: str, **span: float) -> None:
+        """Lets time pass for these schemas alone."""
+        await clock.advance(self.maas.dsn, datetime.timedelta(**span), schemas=schemas)
+
+    async def configured(self, **values: Any) -> None:
+        """Brings other dynamic configs into force: `MAAS_RESERVE_TTL_S=60`."""
+        path = self.maas.context.config.dynamic_config
+        document = yaml.safe_load(path.read_text("utf-8"))
+        raw = json.dumps(document | {"configs": document["configs"] | values}).encode()
+        path.write_bytes(raw)
+        await self.maas.context.dynamic.refresh()
+        assert self.maas.context.dynamic.version == hashlib.sha256(raw).hexdigest()[:12]
+
+    async def runs(self, task: str) -> list[str]:
+        """Runs a periodic task now; its outcome."""
+        async with self.maas.context.db.transaction() as tx:
+            await self.maas.context.queue.enqueue(tx, task, task_id="now", again=True)
+        return await self.maas.run_task(task)
 
     def trip(self, **changed: Any) -> dict[str, Any]:
         """A good ride to the metro."""

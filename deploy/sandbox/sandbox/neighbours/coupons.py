@@ -1,8 +1,8 @@
 """`coupons` gives promo codes and says whether one may be used: one code per token for ever, and for a maas code it
-asks maas (MA-91).
+asks maas (MA-91). To the app it shows a person's codes without those of maas (MA-78, MA-98).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -10,6 +10,9 @@ import marshmallow as ma
 
 from kit import clock
 from sandbox import callers, fields, state, wire, world
+
+MAAS = "maas"
+_MOST_ASKED = 500
 
 
 class Generate(fields.Strict):
@@ -44,6 +47,13 @@ class Check(fields.Strict):
     payment_method = fields.Text(required=True)
 
 
+class NewCode(fields.Strict):
+    """`POST /_codes`: an ordinary code for a person, as for a friend's first ride."""
+
+    yandex_uid = fields.uid(required=True)
+    series_id = fields.opaque(load_default="welcome")
+
+
 async def generate(here: world.World, call: wire.Call) -> Any:
     """The code of this token: the same for the same uids, a conflict for others."""
     asked = call.body
@@ -52,12 +62,13 @@ async def generate(here: world.World, call: wire.Call) -> Any:
     known = _of_token(here, asked["token"])
     if known is None:
         known = state.Promocode(
-            promocode=_new_code(here),
+            promocode=_new_code(here, "METRO"),
             token=asked["token"],
             series_id=asked["series_id"],
             yandex_uids=sorted(asked["yandex_uids"]),
             rides=asked["rides"],
             expires_at=asked["expires_at"],
+            service=asked["service"],
         )
         here.store.state.promocodes[known.promocode] = known
         here.store.state.codes_by_token[known.token] = known.promocode
@@ -88,8 +99,10 @@ async def check(here: world.World, asked: Mapping[str, Any]) -> dict[str, Any]:
     refused = _refused_here(here, asked)
     if refused is not None:
         return {"valid": False, "valid_any": False, "error_code": refused}
+    if service_of(here, asked["promocode"]) != MAAS:
+        return {"valid": True, "valid_any": True}
     try:
-        reply = await here.services.post("coupons", "maas", "/maas/v1/check-promocode", asked)
+        reply = await here.services.post("coupons", MAAS, "/maas/v1/check-promocode", asked)
     except callers.NoAnswer:
         return {"valid": False, "valid_any": False, "error_code": "check_unavailable"}
     if not reply.is_ok:
@@ -98,6 +111,53 @@ async def check(here: world.World, asked: Mapping[str, Any]) -> dict[str, Any]:
     if reply.payload.get("code"):
         verdict["error_code"] = reply.payload["code"]
     return verdict | {name: reply.payload[name] for name in ("message", "details") if reply.payload.get(name)}
+
+
+def service_of(here: world.World, promocode: str | None) -> str | None:
+    """Which service a code pays for; None when there is no such code."""
+    known = here.store.state.promocodes.get(promocode or "")
+    return None if known is None else known.service
+
+
+async def shown(here: world.World, yandex_uid: str) -> list[state.Promocode]:
+    """A person's codes that the app may offer for an ordinary ride: those that maas does not call its own."""
+    found = [
+        code
+        for code in here.store.state.promocodes.values()
+        if _refused_here(here, {"promocode": code.promocode, "yandex_uid": yandex_uid}) is None
+    ]
+    hidden = await _of_maas(here, found)
+    return [code for code in found if code.promocode not in hidden]
+
+
+async def _of_maas(here: world.World, asked: Sequence[state.Promocode]) -> set[str]:
+    """Which of the codes are maas's; when it can't be asked, those that were made for it."""
+    hidden: set[str] = set()
+    for start in range(0, len(asked), _MOST_ASKED):
+        part = asked[start : start + _MOST_ASKED]
+        try:
+            body = {"promocodes": [code.promocode for code in part]}
+            reply = await here.services.post("coupons", MAAS, "/maas/v1/promocodes/filter", body)
+            hidden |= set(reply.payload["ours"])
+        except (callers.NoAnswer, KeyError):
+            hidden |= {code.promocode for code in part if code.service == MAAS}
+    return hidden
+
+
+async def new_code(here: world.World, call: wire.Call) -> Any:
+    """Gives a person an ordinary code."""
+    made = state.Promocode(
+        promocode=_new_code(here, "TAXI"),
+        token=state.fresh_id(),
+        series_id=call.body["series_id"],
+        yandex_uids=[call.body["yandex_uid"]],
+        rides=1,
+        expires_at="2099-01-01T00:00:00+00:00",
+        service="taxi",
+    )
+    here.store.state.promocodes[made.promocode] = made
+    here.store.save()
+    return {"promocode": made.promocode, "series_id": made.series_id}
 
 
 async def codes(here: world.World, call: wire.Call) -> Any:
@@ -121,8 +181,8 @@ def _of_token(here: world.World, token: str) -> state.Promocode | None:
     return None if code is None else here.store.state.promocodes[code]
 
 
-def _new_code(here: world.World) -> str:
-    while (code := "METRO" + state.fresh_id(8).upper()) in here.store.state.promocodes:
+def _new_code(here: world.World, word: str) -> str:
+    while (code := word + state.fresh_id(8).upper()) in here.store.state.promocodes:
         pass
     return code
 
@@ -136,5 +196,6 @@ NEIGHBOUR = wire.Neighbour(
         wire.Route("POST", "/internal/deactivate", deactivate, body=Deactivate(), callers=("maas",)),
         wire.Route("POST", "/couponcheck", couponcheck, body=Check()),
         wire.Route("GET", "/_codes", codes),
+        wire.Route("POST", "/_codes", new_code, body=NewCode()),
     ),
 )

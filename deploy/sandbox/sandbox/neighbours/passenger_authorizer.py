@@ -7,9 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from aiohttp import web
-from multidict import MultiMapping
 
-from sandbox import callers, people, state, wire, world
+from sandbox import callers, languages, people, state, wire, world
 
 NAME = "passenger-authorizer"
 OWNERS = (
@@ -21,12 +20,11 @@ OWNERS = (
 _UP = ("Content-Type", "X-Idempotency-Token", "X-YaRequestId", "X-YaTaxi-Client-TimeoutMs", "traceparent")
 _DOWN = ("Content-Type", "Retry-After", "X-YaRequestId", "X-Should-Retry", "ETag")
 _FAILURES = {502: "bad_service", 503: "service_unavailable", 504: "service_timeout"}
-_LANGUAGES = ("ru", "en")
 
 
 async def forward(here: world.World, call: wire.Call) -> Any:
     """Authorises and forwards to the service that owns the path; its answer comes back as it is."""
-    person = people.by_session(here, _session(call.headers))
+    person = people.of_app(here, call.headers)
     path = call.raw.rel_url.raw_path.removeprefix(NEIGHBOUR.prefix)
     query = call.raw.rel_url.raw_query_string
     try:
@@ -42,13 +40,6 @@ async def forward(here: world.World, call: wire.Call) -> Any:
         raise wire.Refused(failure.status, _FAILURES[failure.status]) from None
     headers = {name: answer.headers[name] for name in _DOWN if name in answer.headers}
     return web.Response(status=answer.status, body=answer.body, headers=headers)
-
-
-def _session(headers: MultiMapping[str]) -> str:
-    scheme, _, session = headers.get("Authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not session:
-        raise wire.Refused(401, "unauthorized", "The header Authorization: Bearer <session> is missing.")
-    return session
 
 
 def _owner(path: str) -> str:
@@ -69,16 +60,11 @@ def _headers(here: world.World, person: state.Person, call: wire.Call) -> Mappin
         "X-YaTaxi-Pass-Flags": person.uid_kind,
         "X-YaTaxi-Bound-Uids": ",".join(bound),
         "X-Remote-IP": call.raw.remote or "127.0.0.1",
-        "X-Request-Language": _language(call.headers),
+        "X-Request-Language": languages.of(call.headers),
         "X-Request-Application": call.headers.get("X-Request-Application", "app_name=iphone"),
     }
     passed = {name: call.headers[name] for name in _UP if name in call.headers}
     return {**passed, **identity, "Accept-Encoding": "identity"}
-
-
-def _language(headers: MultiMapping[str]) -> str:
-    asked = headers.get("X-Request-Language") or headers.get("Accept-Language", "")
-    return asked[:2].lower() if asked[:2].lower() in _LANGUAGES else "ru"
 
 
 NEIGHBOUR = wire.Neighbour(

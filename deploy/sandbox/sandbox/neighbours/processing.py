@@ -4,10 +4,9 @@ An order is written down before maas is told, with what is still owed to it, so 
 middle pays its debts after the restart: an unfinished hold is released, a finished ride is completed.
 """
 
-import asyncio
 from typing import Any
 
-from kit import clock, logs
+from kit import clock
 from sandbox import callers, fields, people, state, wire, world
 from sandbox.neighbours import coupons
 
@@ -88,16 +87,6 @@ async def pay_debts(here: world.World) -> None:
         if not lock.locked():
             async with lock:
                 await _settle(here, order)
-
-
-async def keep_paying(here: world.World, every_s: float) -> None:
-    """Pays debts until it is cancelled."""
-    while True:
-        try:
-            await pay_debts(here)
-        except Exception as failure:
-            logs.exception("debts_not_paid", exc=failure)
-        await asyncio.sleep(every_s)
 
 
 async def _hold(here: world.World, order: state.Order) -> Any:

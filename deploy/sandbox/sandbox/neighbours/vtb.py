@@ -1,19 +1,16 @@
-"""VTB sells the pass: it names people and subscriptions, holds the tariffs and is told of taxi rides.
+"""VTB sells the pass: it names people and subscriptions, holds the tariffs, shows the page that one is bought on
+(`sandbox.bank`) and is told of taxi rides.
 
-What the bank decides by itself (a subscription's status) the demo says through the doors that begin with `/_`.
+What the bank decides otherwise (a subscription's status) the demo says through the doors that begin with `/_`.
 """
 
+import datetime
 from dataclasses import asdict
 from typing import Any
 
+from kit import clock
 from sandbox import fields, state, wire, world
-
-TARIFFS: tuple[dict[str, Any], ...] = (
-    {"tariff_id": "metro-taxi-10", "price": {"amount": "2990.00", "currency": "RUB"}}
-    | {"taxi_rides": 10, "duration_days": 30},
-    {"tariff_id": "metro-taxi-20", "price": {"amount": "4990.00", "currency": "RUB"}}
-    | {"taxi_rides": 20, "duration_days": 30},
-)
+from sandbox.bank import metro_rides, tariffs, webview
 
 
 class NewUser(fields.Strict):
@@ -62,20 +59,21 @@ async def create_user(here: world.World, call: wire.Call) -> Any:
     return {"maas_user_id": users[phone]}
 
 
-async def tariffs(here: world.World, call: wire.Call) -> Any:
+async def on_sale(here: world.World, call: wire.Call) -> Any:
     """The tariffs on sale; of a person that VTB does not know there are none: 404."""
     person = call.query.get("maas_user_id")
     if person is not None and person not in here.store.state.vtb_users.values():
         raise wire.Refused(404, "not_found")
-    return {"tariffs": list(TARIFFS)}
+    return {"tariffs": list(tariffs.ALL)}
 
 
 async def subscription(here: world.World, call: wire.Call) -> Any:
-    """A subscription as VTB sees it."""
+    """A subscription as VTB sees it; an activated one expires by the bank's own clock."""
     found = here.store.state.subscriptions.get(call.path["pass_id"])
     if found is None:
         raise wire.Refused(404, "not_found")
-    return {"pass_id": found.pass_id, "status": found.status}
+    is_over = found.status == "activated" and found.expires_at is not None and _is_past(found.expires_at)
+    return {"pass_id": found.pass_id, "status": "expired" if is_over else found.status}
 
 
 async def take_ride(here: world.World, call: wire.Call) -> Any:
@@ -105,17 +103,24 @@ async def set_subscription(here: world.World, call: wire.Call) -> Any:
     return {"pass_id": pass_id, "status": call.body["status"]}
 
 
+def _is_past(moment: str) -> bool:
+    return datetime.datetime.fromisoformat(moment) < clock.now()
+
+
 NEIGHBOUR = wire.Neighbour(
     name="vtb",
     prefix="/vtb",
     refusal=(409, "refused_by_bank"),
     routes=(
         wire.Route("POST", "/users", create_user, body=NewUser(), callers=("maas",)),
-        wire.Route("GET", "/tariffs", tariffs, query=Tariffs(), callers=("maas",)),
+        wire.Route("GET", "/tariffs", on_sale, query=Tariffs(), callers=("maas",)),
         wire.Route("GET", "/subscriptions/{pass_id}", subscription, callers=("maas",)),
         wire.Route("POST", "/rides/taxi", take_ride, body=NewRide(), callers=("maas",)),
         wire.Route("GET", "/_rides", rides, query=Rides()),
         wire.Route("POST", "/_users", create_user, body=NewUser()),
         wire.Route("PUT", "/_subscriptions/{pass_id}", set_subscription, body=SubscriptionStatus()),
+        wire.Route("POST", "/_metro_rides", metro_rides.ride, body=metro_rides.NewMetroRide()),
+        wire.Route("GET", "/_metro_rides", metro_rides.rides, query=metro_rides.MetroRides()),
+        *webview.ROUTES,
     ),
 )

@@ -1,99 +1,54 @@
-"""Where keys come in: `X-API-Key`, checked before anything else is read, and `new-key`, which makes one."""
+"""Where keys come in: `X-API-Key`, checked before anything else is read."""
 
-import argparse
-import datetime
-import json
-import re
-import sys
-from collections.abc import Sequence
+import ipaddress
+from typing import NoReturn
 
 from aiohttp import web as aiohttp_web
 
-from kit import clock, config, logs, process, scope, web
+from kit import scope, web
 from maas_authproxy.audit import actions as audit
-from maas_authproxy.config import NAME_OF_PARTNER, PREFIX, KeySecret, Scope
 from maas_authproxy.context import Context
 from maas_authproxy.keys import actions, model
+from maas_authproxy.limits import actions as limits
+from maas_authproxy.limits.model import RateLimitExceeded
 
 HEADER = "X-API-Key"
-NEW_KEY_WORD = "new-key"
-_HELP = "make an API key, print it once, and print the config entry to add"
-_LONGEST_DAYS = 3660
+FORWARDED = "X-Forwarded-For"
 
 
 def authenticator(ctx: Context) -> web.api.Authenticator:
-    """Names the partner of a request; who is refused here is recorded as well, since no handler will see it."""
+    """Names the partner of a request; who is refused here is recorded as well, since no handler will see it.
+
+    What a rate refuses is counted and not recorded, so that a flood fills no trail. A good key is let in from an
+    address that is told to wait: keys are too long to be guessed, and others may share the address.
+    """
+    proxies = tuple(ipaddress.ip_network(text) for text in ctx.config.trusted_proxies)
     gate = actions.Gate(ctx.config.key_secret, ctx.dynamic)
+    limiter = limits.Limiter(ctx.dynamic)
 
     def authenticate(request: aiohttp_web.BaseRequest) -> str:
         visit = gate.let_in(request.headers.get(HEADER, ""))
-        if visit.partner is not None:
-            return visit.partner.name
-        here = scope.current()
-        with audit.recorded(ctx.trail.note, visit.who, method=request.method, route=here.operation if here else ""):
-            raise model.ApiKeyInvalid
+        partner = visit.partner
+        if partner is None or partner.networks:
+            peer = request.remote or ""
+            client = model.client_of(peer, request.headers.get(FORWARDED), proxies)
+            if partner is None or not partner.may_come_from(client):
+                limiter.count_failure(web.limits.client_at(str(client or peer)))
+                _refuse(ctx, visit, request.method)
+        return _counted(limiter, partner, request)
 
     return authenticate
 
 
-def _arguments(parser: argparse.ArgumentParser) -> None:
-    """Whose key, for how long, and in which form."""
-    parser.add_argument("partner", metavar="PARTNER", type=_partner, help="as the config names it: vtb")
-    parser.add_argument("--days", metavar="N", type=_days, help="the key ends after N days; without it, never")
-    parser.add_argument("--json", action="store_true", help="print {key, partner}, the latter as an entry of its own")
+def _refuse(ctx: Context, visit: actions.Visit, method: str) -> NoReturn:
+    here = scope.current()
+    with audit.recorded(ctx.trail.note, visit.who, method=method, route=here.operation if here else ""):
+        raise model.ApiKeyInvalid if visit.partner is None else model.AddressNotAllowed
 
 
-def _partner(text: str) -> str:
-    if not re.fullmatch(NAME_OF_PARTNER, text):
-        raise argparse.ArgumentTypeError("not a partner's name: lower-case letters, digits and -, at most 32")
-    return text
-
-
-def _days(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text[:9]) <= _LONGEST_DAYS:
-        raise argparse.ArgumentTypeError(f"not a number of days from 1 to {_LONGEST_DAYS}")
-    return int(text)
-
-
-async def run_new_key(ctx: Context, given: argparse.Namespace) -> int:
-    """The command inside of a whole process."""
-    return _print_new_key(ctx.config, given)
-
-
-def main_new_key(argv: Sequence[str]) -> int:
-    """The command with nothing but the secret in the environment; the exit status."""
-    parser = argparse.ArgumentParser(prog=f"python -m maas_authproxy {NEW_KEY_WORD}", description=_HELP)
-    _arguments(parser)
-    given = parser.parse_args(argv)
-    # The lines of the log go where the key is printed, and a program may be reading there.
-    logs.setup("maas-authproxy", "ERROR")
-    try:
-        settings = config.load(KeySecret, PREFIX)
-    except config.Broken as broken:
-        sys.stderr.write(f"{broken}\n")
-        return 2
-    return _print_new_key(settings, given)
-
-
-def _print_new_key(settings: KeySecret, given: argparse.Namespace) -> int:
-    not_after = clock.now() + datetime.timedelta(days=given.days) if given.days else None
-    made = model.new_key(given.partner, secret=settings.key_secret.reveal(), not_after=not_after)
-    sys.stdout.write(_as_json(made) if given.json else _as_text(made))
-    return 0
-
-
-def _as_json(made: model.NewKey) -> str:
-    partner = {"partner": made.partner, "scopes": list(Scope), "keys": [dict(made.entry)]}
-    return json.dumps({"key": made.text, "partner": partner}) + "\n"
-
-
-def _as_text(made: model.NewKey) -> str:
-    return (
-        f"The key, printed this once; hand it to {made.partner} safely:\n"
-        f"  {made.text}\n"
-        f"In MAAS_AUTHPROXY_PARTNERS, add to the keys of {made.partner}:\n"
-        f"  - {json.dumps(dict(made.entry))}\n"
-    )
-
-
-NEW_KEY = process.Command(NEW_KEY_WORD, _HELP, _arguments, run_new_key)
+def _counted(limiter: limits.Limiter, partner: model.Partner, request: aiohttp_web.BaseRequest) -> str:
+    standing = limiter.count(partner.name, partner.rate)
+    web.connection.promise(request, standing.headers)
+    if standing.wait_s:
+        raise RateLimitExceeded(retry_after_s=round(standing.wait_s, 3))
+    return partner.name

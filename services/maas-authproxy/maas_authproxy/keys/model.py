@@ -3,15 +3,18 @@
 import datetime
 import hashlib
 import hmac
+import ipaddress
 import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from kit import errors
-from maas_authproxy.config import Scope
+from maas_authproxy.config import Rate, Scope, type_of_network
 
 _RANDOM_BYTES = 32
+
+type_of_address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 class ApiKeyInvalid(errors.Unauthorized):
@@ -22,12 +25,22 @@ class ScopeMissing(errors.Forbidden):
     """This partner may not use this route."""
 
 
+class AddressNotAllowed(errors.Forbidden):
+    """This partner may not come from this address."""
+
+
 @dataclass(frozen=True, slots=True)
 class Partner:
-    """Who may come in, and where to."""
+    """Who may come in, where to, where from (without `networks`: from anywhere), and how often."""
 
     name: str
     scopes: frozenset[Scope]
+    networks: tuple[type_of_network, ...] = ()
+    rate: Rate | None = None
+
+    def may_come_from(self, address: type_of_address | None) -> bool:
+        """Whether a request from this address may be this partner's; None is an address that is not known."""
+        return not self.networks or (address is not None and _is_in(address, self.networks))
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +77,8 @@ class Keyring:
     def __init__(self, partners: Iterable[Mapping[str, Any]]) -> None:
         self._known: dict[str, tuple[Partner, Key]] = {}
         for each in partners:
-            partner = Partner(each["partner"], frozenset(each["scopes"]))
+            networks = tuple(each["networks"])
+            partner = Partner(each["partner"], frozenset(each["scopes"]), networks, each["limits"])
             for key in each["keys"]:
                 self._known[key["key_id"]] = partner, _key(key)
 
@@ -102,3 +116,32 @@ def new_key(partner: str, *, secret: str, not_after: datetime.datetime | None = 
     if not_after is not None:
         entry["not_after"] = not_after.isoformat(timespec="seconds")
     return NewKey(partner, text, entry)
+
+
+def _is_in(address: type_of_address, networks: Iterable[type_of_network]) -> bool:
+    return any(address in network for network in networks)
+
+
+def client_of(peer: str, forwarded: str | None, proxies: tuple[type_of_network, ...]) -> type_of_address | None:
+    """Where a request comes from: its peer, or where a trusted proxy says that it got the request.
+
+    `forwarded` is X-Forwarded-For: each proxy adds its own peer at the end, so what is left of the last untrusted
+    address is anybody's word. None when a trusted proxy says something that is not an address.
+    """
+    hops = [peer]
+    if forwarded is not None and proxies:
+        hops = [*forwarded.split(","), peer]
+    address = None
+    while hops:
+        address = _address(hops.pop())
+        if address is None or not _is_in(address, proxies):
+            break
+    return address
+
+
+def _address(text: str) -> type_of_address | None:
+    try:
+        found = ipaddress.ip_address(text.strip())
+    except ValueError:
+        return None
+    return (found.version == 6 and found.ipv4_mapped) or found

@@ -10,14 +10,24 @@ from maas_authproxy.audit import model as trail
 from maas_authproxy.config import OLD_PATHS
 from maas_authproxy.context import Context
 from maas_authproxy.keys import actions as keys
-from maas_authproxy.keys.model import ApiKeyInvalid, ScopeMissing
+from maas_authproxy.keys.model import AddressNotAllowed, ApiKeyInvalid, ScopeMissing
+from maas_authproxy.limits.model import RateLimitExceeded
 from maas_authproxy.proxy import actions, model, schemas
 
 _PRINTABLE = re.compile(r"[\w.-]{1,64}")
 _VISIBLE = re.compile(r"[!-~]{1,128}")
+_IDEMPOTENCY = "X-Idempotency-Token"
 _CONTENT_TYPE = "application/json; charset=utf-8"
 _PASSED_BACK = {"Retry-After": re.compile(r"[0-9]{1,5}"), "X-Should-Retry": re.compile(r"true|false")}
-_REFUSALS = (ApiKeyInvalid, ScopeMissing, model.ServiceUnavailable, model.ServiceTimeout, model.ServiceFailed)
+_REFUSALS = (
+    ApiKeyInvalid,
+    AddressNotAllowed,
+    RateLimitExceeded,
+    ScopeMissing,
+    model.ServiceUnavailable,
+    model.ServiceTimeout,
+    model.ServiceFailed,
+)
 
 
 def _route(way: model.Way) -> web.routes.type_of_handler:
@@ -69,9 +79,12 @@ async def _body(call: web.Call) -> bytes:
 
 
 def _idempotency_token(headers: Mapping[str, str]) -> str | None:
-    token = headers.get("X-Idempotency-Token")
+    token = headers.get(_IDEMPOTENCY)
     if token is not None and not _VISIBLE.fullmatch(token):
-        raise web.RequestInvalid(fields={"headers.X-Idempotency-Token": ["Not 1 to 128 visible ASCII characters."]})
+        raise web.RequestInvalid(fields={f"headers.{_IDEMPOTENCY}": ["Not 1 to 128 visible ASCII characters."]})
+    # A proxy may not pass on what Connection names, and dropping this one would make a repeat a second request.
+    if token is not None and _IDEMPOTENCY.lower() in headers.get("Connection", "").lower():
+        raise web.RequestInvalid(fields={f"headers.{_IDEMPOTENCY}": ["Named by Connection."]})
     return token
 
 

@@ -22,7 +22,7 @@ _POINTS = ("lat_a", "lon_a", "lat_b", "lon_b", "limit", "radius_m")
 class Way:
     """One line of the table: what the partner asks, what maas is asked, and who may.
 
-    `query` are the keys that a GET may have.
+    `query` are the keys that a GET may have; `asks` marks a POST that changes nothing.
     """
 
     path: str
@@ -31,11 +31,12 @@ class Way:
     scope: Scope
     summary: str
     query: tuple[str, ...] = ()
+    asks: bool = False
 
     @functools.cached_property
     def is_read(self) -> bool:
         """True for what changes nothing, also when it is asked by POST; only that may be sent to maas again."""
-        return GET[0] in self.methods
+        return self.asks or GET[0] in self.methods
 
     @functools.cached_property
     def is_old(self) -> bool:
@@ -59,32 +60,44 @@ def _in_words(path: str) -> str:
 
 
 _IN = "Registers the person whom VTB created, by phone (MX-16, MA-33)."
+_UPDATE = "Changes the phone of a person, where the config allows it (MA-25)."
 _RESERVE = "Promises a subscription before its payment (MX-17, MA-45)."
 _ACTIVATE = "Begins a paid subscription (MX-19, MA-48)."
 _CANCEL = "Ends a reservation whose payment failed (MX-20, MA-51)."
+_EXTEND = "Keeps a reservation while its payment takes longer (MX-18)."
 _INFO = "A subscription with its rides left (MX-24, MA-97)."
 _STATUS = "The states of a subscription, for those who wait for one (MA-103)."
+_FOR_SALE = "How many subscriptions of each tariff may be sold now (MX-11)."
+_FOR_PERSON = "The tariffs that this person may buy, by the checks of a reservation (MX-12)."
 _METRO = "Stations that a ride may end at, nearest first (MX-26, MA-101)."
-_U, _S, _M = Scope.USERS, Scope.SUBSCRIPTIONS, Scope.METRO
+_RIDES = "Takes a report of rides by metro; a ride that is known already changes nothing (MX-04, MA-11)."
+_U, _S, _T, _M, _R = Scope.USERS, Scope.SUBSCRIPTIONS, Scope.TARIFFS, Scope.METRO, Scope.RIDES
 
 # fmt: off
 TABLE = (
-    Way(f"{NEW}/users/create",          POST,        f"{MAAS}/users/create",          _U, _IN),
-    Way(f"{NEW}/user/create",           POST,        f"{MAAS}/users/create",          _U, _IN),
-    Way(f"{NEW}/user/register",         POST,        f"{MAAS}/users/create",          _U, _IN),
-    Way(f"{NEW}/subscription/reserve",  POST,        f"{MAAS}/subscription/reserve",  _S, _RESERVE),
-    Way(f"{NEW}/subscription/activate", POST,        f"{MAAS}/subscription/activate", _S, _ACTIVATE),
-    Way(f"{NEW}/subscription/cancel",   POST,        f"{MAAS}/subscription/cancel",   _S, _CANCEL),
-    Way(f"{NEW}/subscription/info",     GET_OR_POST, f"{MAAS}/subscription/info",     _S, _INFO, _PASS_OR_USER),
-    Way(f"{NEW}/subscription/status",   GET,         f"{MAAS}/subscription/status",   _S, _STATUS, _PASS),
-    Way(f"{NEW}/nearest-metro",         GET_OR_POST, f"{MAAS}/nearest-metro",         _M, _METRO, _POINTS),
+    Way(f"{NEW}/users/create",           POST,        f"{MAAS}/users/create",           _U, _IN),
+    Way(f"{NEW}/user/create",            POST,        f"{MAAS}/users/create",           _U, _IN),
+    Way(f"{NEW}/user/register",          POST,        f"{MAAS}/users/create",           _U, _IN),
+    Way(f"{NEW}/user/update",            POST,        f"{MAAS}/user/update",            _U, _UPDATE),
+    Way(f"{NEW}/subscription/reserve",   POST,        f"{MAAS}/subscription/reserve",   _S, _RESERVE),
+    Way(f"{NEW}/subscription/extend",    POST,        f"{MAAS}/subscription/extend",    _S, _EXTEND),
+    Way(f"{NEW}/subscription/activate",  POST,        f"{MAAS}/subscription/activate",  _S, _ACTIVATE),
+    Way(f"{NEW}/subscription/cancel",    POST,        f"{MAAS}/subscription/cancel",    _S, _CANCEL),
+    Way(f"{NEW}/subscription/info",      GET_OR_POST, f"{MAAS}/subscription/info",      _S, _INFO, _PASS_OR_USER),
+    Way(f"{NEW}/subscription/status",    GET,         f"{MAAS}/subscription/status",    _S, _STATUS, _PASS),
+    Way(f"{NEW}/available-tariffs",      POST,        f"{MAAS}/available-tariffs",      _T, _FOR_SALE, asks=True),
+    Way(f"{NEW}/available-tariffs/user", POST,        f"{MAAS}/available-tariffs/user", _T, _FOR_PERSON, asks=True),
+    Way(f"{NEW}/nearest-metro",          GET_OR_POST, f"{MAAS}/nearest-metro",          _M, _METRO, _POINTS),
+    Way(f"{NEW}/rides/metro",            POST,        f"{MAAS}/rides/metro",            _R, _RIDES),
     # the names of the first agreement (S2), served when the config says so
-    Way(f"{OLD}/user/create",           POST,        f"{MAAS}/users/create",          _U, _IN),
-    Way(f"{OLD}/pass/reserve",          POST,        f"{MAAS}/subscription/reserve",  _S, _RESERVE),
-    Way(f"{OLD}/pass/activate",         POST,        f"{MAAS}/subscription/activate", _S, _ACTIVATE),
-    Way(f"{OLD}/pass/cancel",           POST,        f"{MAAS}/subscription/cancel",   _S, _CANCEL),
-    Way(f"{OLD}/pass/info",             GET_OR_POST, f"{MAAS}/subscription/info",     _S, _INFO, _PASS_OR_USER),
-    Way(f"{OLD}/nearest-metro",         GET_OR_POST, f"{MAAS}/nearest-metro",         _M, _METRO, _POINTS),
+    Way(f"{OLD}/user/create",            POST,        f"{MAAS}/users/create",           _U, _IN),
+    Way(f"{OLD}/available-tariffs",      POST,        f"{MAAS}/available-tariffs",      _T, _FOR_SALE, asks=True),
+    Way(f"{OLD}/available-tariffs/user", POST,        f"{MAAS}/available-tariffs/user", _T, _FOR_PERSON, asks=True),
+    Way(f"{OLD}/pass/reserve",           POST,        f"{MAAS}/subscription/reserve",   _S, _RESERVE),
+    Way(f"{OLD}/pass/activate",          POST,        f"{MAAS}/subscription/activate",  _S, _ACTIVATE),
+    Way(f"{OLD}/pass/cancel",            POST,        f"{MAAS}/subscription/cancel",    _S, _CANCEL),
+    Way(f"{OLD}/pass/info",              GET_OR_POST, f"{MAAS}/subscription/info",      _S, _INFO, _PASS_OR_USER),
+    Way(f"{OLD}/nearest-metro",          GET_OR_POST, f"{MAAS}/nearest-metro",          _M, _METRO, _POINTS),
 )
 # fmt: on
 

@@ -8,6 +8,8 @@ import pytest
 
 from kit import clock, metrics
 
+from .. import makers
+
 RESERVE = "/maas-authproxy/v1/subscription/reserve"
 INFO = "/maas-authproxy/v1/subscription/info?pass_id=p"
 DAY = datetime.timedelta(days=1)
@@ -130,11 +132,13 @@ async def test_keeps_the_last_good_keys_when_the_config_is_broken(edge: Any, spo
         ("users", "POST", "/maas-authproxy/v1/user/register"),
         ("subscriptions", "POST", RESERVE),
         ("subscriptions", "GET", INFO),
+        ("tariffs", "POST", "/maas-authproxy/v1/available-tariffs"),
         ("metro", "POST", "/maas-authproxy/v1/nearest-metro"),
+        ("rides", "POST", "/maas-authproxy/v1/rides/metro"),
     ],
 )
 async def test_lets_a_partner_into_its_scopes_alone(edge: Any, scope: str, method: str, path: str) -> None:
-    others = tuple({"users", "subscriptions", "metro"} - {scope})
+    others = tuple(set(makers.ALL) - {scope})
     inside, outside = edge.partners.add("inside", (scope,)), edge.partners.add("outside", others)
     nowhere = edge.partners.add("nowhere", ())
     await edge.reload()

@@ -14,7 +14,7 @@ SECOND = datetime.timedelta(seconds=1)
 
 def _ring(made: model.NewKey, **times: datetime.datetime) -> model.Keyring:
     entry = {"not_before": None, "not_after": None} | dict(made.entry) | times
-    return model.Keyring([{"partner": "vtb", "scopes": [], "keys": [entry]}])
+    return model.Keyring([{"partner": "vtb", "scopes": [], "keys": [entry], "networks": (), "limits": None}])
 
 
 def test_hash_is_sha256_of_secret_and_key() -> None:

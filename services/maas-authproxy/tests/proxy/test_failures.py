@@ -11,6 +11,7 @@ from maas_authproxy import app
 NEW = "/maas-authproxy/v1"
 RESERVE, INFO = f"{NEW}/subscription/reserve", f"{NEW}/subscription/info"
 READS = [("GET", f"{INFO}?pass_id=p", None), ("POST", INFO, {"pass_id": "p"})]
+ASKING = ("POST", f"{NEW}/available-tariffs/user", {"maas_user_id": "u"})
 WRITE = ("POST", RESERVE, {"pass_id": "p"})
 
 
@@ -62,9 +63,9 @@ async def test_passes_the_failure_of_a_write_at_once(edge: Any, status: int) -> 
     assert len(edge.maas.calls()) == 1
 
 
-@pytest.mark.parametrize(("method", "path", "body"), READS)
+@pytest.mark.parametrize(("method", "path", "body"), [*READS, ASKING])
 async def test_sends_a_read_once_more(edge: Any, method: str, path: str, body: Any) -> None:
-    edge.maas.on(method, "/maas/v1/subscription/info", answer={"found": True})
+    edge.maas.on(method, "/{rest}", answer={"found": True})
     edge.maas.fail("reset", times=1)
     answer = await edge.ask(method, path, body)
     assert (answer.status, answer.body) == (200, {"found": True})

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from maas_authproxy.proxy import model
 from testkit import neighbours
 
 NEW, OLD, MAAS = "/maas-authproxy/v1", "/maas-external/v1", "/maas/v1"
@@ -12,17 +13,24 @@ WAYS = [
     ("POST", f"{NEW}/users/create", f"{MAAS}/users/create"),
     ("POST", f"{NEW}/user/create", f"{MAAS}/users/create"),
     ("POST", f"{NEW}/user/register", f"{MAAS}/users/create"),
+    ("POST", f"{NEW}/user/update", f"{MAAS}/user/update"),
     ("POST", f"{NEW}/subscription/reserve", f"{MAAS}/subscription/reserve"),
+    ("POST", f"{NEW}/subscription/extend", f"{MAAS}/subscription/extend"),
     ("POST", f"{NEW}/subscription/activate", f"{MAAS}/subscription/activate"),
     ("POST", f"{NEW}/subscription/cancel", f"{MAAS}/subscription/cancel"),
     ("POST", f"{NEW}/subscription/info", f"{MAAS}/subscription/info"),
     ("GET", f"{NEW}/subscription/info?maas_user_id=u", f"{MAAS}/subscription/info"),
     ("GET", f"{NEW}/subscription/status?pass_id=p", f"{MAAS}/subscription/status"),
+    ("POST", f"{NEW}/available-tariffs", f"{MAAS}/available-tariffs"),
+    ("POST", f"{NEW}/available-tariffs/user", f"{MAAS}/available-tariffs/user"),
     ("POST", f"{NEW}/nearest-metro", f"{MAAS}/nearest-metro"),
     ("GET", f"{NEW}/nearest-metro?lat_a=55.7&lon_a=37.6", f"{MAAS}/nearest-metro"),
+    ("POST", f"{NEW}/rides/metro", f"{MAAS}/rides/metro"),
 ]
 OLD_WAYS = [
     ("POST", f"{OLD}/user/create", f"{MAAS}/users/create"),
+    ("POST", f"{OLD}/available-tariffs", f"{MAAS}/available-tariffs"),
+    ("POST", f"{OLD}/available-tariffs/user", f"{MAAS}/available-tariffs/user"),
     ("POST", f"{OLD}/pass/reserve", f"{MAAS}/subscription/reserve"),
     ("POST", f"{OLD}/pass/activate", f"{MAAS}/subscription/activate"),
     ("POST", f"{OLD}/pass/cancel", f"{MAAS}/subscription/cancel"),
@@ -36,6 +44,11 @@ RESERVE, INFO, STATUS = f"{NEW}/subscription/reserve", f"{NEW}/subscription/info
 
 def _body(method: str) -> Any:
     return None if method == "GET" else {"pass_id": "p"}
+
+
+def test_every_line_of_the_table_is_tried() -> None:
+    tried = {(method, path.partition("?")[0]) for method, path, _ in WAYS + OLD_WAYS}
+    assert tried == {(method, way.path) for way in model.TABLE for method in way.methods}
 
 
 @pytest.mark.parametrize(("method", "path", "upstream"), WAYS)
@@ -65,8 +78,15 @@ ELSEWHERE = [
     ("DELETE", INFO, 405),
     ("PATCH", INFO, 405),
     ("OPTIONS", INFO, 405),
-    ("POST", f"{NEW}/user/update", 404),
+    ("GET", f"{NEW}/available-tariffs", 405),
+    ("GET", f"{NEW}/rides/metro", 405),
+    ("POST", f"{NEW}/users/update", 404),
     ("POST", f"{NEW}/check-promocode", 404),
+    ("POST", f"{NEW}/shortcut", 404),
+    ("POST", f"{NEW}/promocodes/filter", 404),
+    ("POST", f"{OLD}/pass/extend", 404),
+    ("POST", f"{OLD}/rides/metro", 404),
+    ("POST", "/4.0/maas/v1/purchase/start", 404),
     ("POST", f"{NEW}/rides/hold", 404),
     ("POST", f"{MAAS}/subscription/reserve", 404),
     ("POST", "/4.0/maas/v1/subscription/info", 404),

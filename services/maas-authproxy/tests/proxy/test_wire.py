@@ -1,41 +1,11 @@
 """Hostile bytes: what two servers could read in two ways, or take for somebody else's word."""
 
-import asyncio
-import json
 from typing import Any
+
+from .. import wire
 
 STATUS = "/maas-authproxy/v1/subscription/status"
 RESERVE = "/maas-authproxy/v1/subscription/reserve"
-ALLOWED = {
-    "host",
-    "accept",
-    "accept-encoding",
-    "user-agent",
-    "content-type",
-    "content-length",
-    "traceparent",
-    "x-yarequestid",
-    "x-yataxi-client-timeoutms",
-    "x-ya-service-ticket",
-    "x-maas-partner",
-    "x-request-language",
-    "x-idempotency-token",
-}
-
-
-async def _sent(edge: Any, raw: bytes) -> tuple[int, dict[str, Any]]:
-    """Status and body of the first answer to `raw`."""
-    host, _, port = edge.live.url.removeprefix("http://").partition(":")
-    reader, writer = await asyncio.open_connection(host, int(port))
-    try:
-        writer.write(raw)
-        async with asyncio.timeout(10):
-            head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
-            size = int(head.partition("content-length: ")[2].partition("\r\n")[0])
-            body = await reader.readexactly(size)
-        return int(head.split()[1]), json.loads(body)
-    finally:
-        writer.close()
 
 
 def _get(edge: Any, target: str, *lines: str) -> bytes:
@@ -94,10 +64,10 @@ FOREIGN = [
 async def test_drops_every_header_that_is_not_on_its_list(edge: Any) -> None:
     edge.maas.on("GET", "/maas/v1/subscription/status", answer={})
     for line in FOREIGN:
-        status, _ = await _sent(edge, _get(edge, f"{STATUS}?pass_id=p", line))
+        status, _ = await wire.sent(edge, _get(edge, f"{STATUS}?pass_id=p", line))
         assert status == 200, line
         headers = edge.maas.calls()[-1].headers
-        assert {name.lower() for name in headers} <= ALLOWED, line
+        assert {name.lower() for name in headers} <= wire.ALLOWED, line
         assert headers["X-Maas-Partner"] == "vtb"
         assert headers["X-Ya-Service-Ticket"].startswith("eyJ")
         assert headers["User-Agent"] == "taxi"
@@ -126,7 +96,7 @@ DOUBTFUL = [
 
 async def test_refuses_doubtful_headers(edge: Any) -> None:
     for line in DOUBTFUL:
-        status, body = await _sent(edge, _get(edge, f"{STATUS}?pass_id=p", line))
+        status, body = await wire.sent(edge, _get(edge, f"{STATUS}?pass_id=p", line))
         assert (status, body["code"]) == (400, "request_malformed"), line
     assert edge.maas.calls() == []
 
@@ -166,7 +136,7 @@ TARGETS = [
 async def test_matches_paths_byte_for_byte(edge: Any) -> None:
     edge.maas.on("*", "/{rest}", answer={})
     for target in TARGETS:
-        status, body = await _sent(edge, _get(edge, target))
+        status, body = await wire.sent(edge, _get(edge, target))
         assert (status, body["code"]) in {(404, "route_unknown"), (400, "request_malformed")}, target
         assert edge.maas.calls() == []
 
@@ -188,7 +158,7 @@ FRAMINGS = [
 async def test_refuses_doubtful_framing(edge: Any) -> None:
     edge.maas.on("*", "/{rest}", answer={})
     for lines in FRAMINGS:
-        status, body = await _sent(edge, _post(edge, *lines))
+        status, body = await wire.sent(edge, _post(edge, *lines))
         assert (status, body["code"]) == (400, "request_malformed"), lines
         assert edge.maas.calls() == []
 
@@ -196,7 +166,7 @@ async def test_refuses_doubtful_framing(edge: Any) -> None:
 async def test_sends_a_chunked_body_on_as_one(edge: Any) -> None:
     edge.maas.on("POST", "/maas/v1/subscription/reserve", answer={})
     chunked = b'8\r\n{"pass_i\r\n7\r\nd":"p"}\r\n0\r\n\r\n'
-    status, _ = await _sent(edge, _post(edge, "Transfer-Encoding: chunked", body=chunked))
+    status, _ = await wire.sent(edge, _post(edge, "Transfer-Encoding: chunked", body=chunked))
     assert status == 200
     call = edge.maas.calls()[0]
     assert call.body == b'{"pass_id":"p"}'
@@ -207,7 +177,7 @@ async def test_does_not_take_a_body_for_a_second_request(edge: Any) -> None:
     edge.maas.on("*", "/{rest}", answer={})
     hidden = _get(edge, f"{STATUS}?pass_id=smuggled")
     refused = _get(edge, f"{STATUS}?pass_id=p", f"Content-Length: {len(hidden)}") + hidden
-    status, _ = await _sent(edge, refused)
+    status, _ = await wire.sent(edge, refused)
     assert status == 400
     assert edge.maas.calls() == []
 
@@ -218,6 +188,6 @@ METHODS = ["TRACE", "CONNECT", "get", "PROPFIND"]
 async def test_refuses_odd_methods(edge: Any) -> None:
     for method in METHODS:
         raw = _get(edge, f"{STATUS}?pass_id=p").replace(b"GET", method.encode(), 1)
-        status, _ = await _sent(edge, raw)
+        status, _ = await wire.sent(edge, raw)
         assert status in (400, 405)
         assert edge.maas.calls() == []

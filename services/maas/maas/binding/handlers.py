@@ -1,19 +1,62 @@
-"""The passenger's view of the subscription; looking binds (MA-63)."""
+"""Where a passenger is seen, and is bound by being seen (MA-63)."""
 
-from kit import web
-from maas.binding import actions, schemas
-from maas.context import PASSENGER, Context
-from maas.subscriptions import model
+from typing import Any
+
+from kit import identity, web
+from maas import config
+from maas.binding import actions, model, schemas
+from maas.context import PASSENGER, PRODUCTS, Context
+from maas.subscriptions import model as subscriptions
+from maas.users import model as users
 
 
 @web.get(
     "/4.0/maas/v1/subscription/info",
     callers=PASSENGER,
     answer=schemas.PASSENGER_SUBSCRIPTION,
-    refusals=(model.SubscriptionNotFound,),
+    refusals=(subscriptions.SubscriptionNotFound,),
 )
-async def info(ctx: Context, call: web.Call) -> model.Subscription:
+async def info(ctx: Context, call: web.Call) -> subscriptions.Subscription:
     """The passenger's subscription with rides left and, once issued, the promo code (MA-78, MA-96)."""
-    return await actions.get_subscription(
-        db=ctx.db, queue=ctx.queue, zalogin=ctx.zalogin, passenger=call.the_passenger()
-    )
+    return await actions.get_subscription(**_found_by(ctx, call.the_passenger()))
+
+
+@web.post(
+    "/maas/v1/shortcut",
+    callers=PRODUCTS,
+    body=schemas.PASSENGER,
+    answer=schemas.SHORTCUT,
+)
+async def shortcut(ctx: Context, call: web.Call) -> dict[str, Any]:
+    """The button of a live subscription among the passenger's products, else null (MA-63, MA-79)."""
+    live = await actions.find_live(**_found_by(ctx, call.args["passenger"]))
+    return {"shortcut": live and model.shortcut_of(live, call.args["language"] or call.language)}
+
+
+@web.post(
+    "/4.0/maas/v1/user/register",
+    callers=PASSENGER,
+    answer=schemas.REGISTERED,
+    refusals=(
+        web.RequestInvalid,
+        model.PhoneRequired,
+        model.PhoneNotTaken,
+        users.PhoneAlreadyBound,
+        users.MaasUserAlreadyBound,
+    ),
+    is_raw=True,
+)
+async def register(ctx: Context, call: web.Call) -> users.User:
+    """Makes the passenger a person of the metro; takes no body, or an empty object (MA-31, MA-32)."""
+    schemas.refuse_arguments(await call.read_body())
+    return await actions.register(personal=ctx.personal, vtb=ctx.vtb, **_found_by(ctx, call.the_passenger()))
+
+
+def _found_by(ctx: Context, passenger: identity.Passenger) -> dict[str, Any]:
+    return {
+        "db": ctx.db,
+        "queue": ctx.queue,
+        "zalogin": ctx.zalogin,
+        "matching": ctx.dynamic.get(config.MATCHING),
+        "passenger": passenger,
+    }

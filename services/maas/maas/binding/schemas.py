@@ -1,8 +1,12 @@
-"""JSON shapes for the passenger."""
+"""JSON shapes of binding: tasks, the passenger's subscription, the shortcut."""
 
+from typing import Any
+
+import marshmallow
 from marshmallow import fields as ma
+from marshmallow import validate
 
-from kit import fields
+from kit import fields, identity, strict_json, texts, web
 from maas.subscriptions import model
 from maas.subscriptions import schemas as subscriptions
 
@@ -25,5 +29,56 @@ class PassengerSubscriptionSchema(fields.Strict):
     preparing = ma.Boolean(required=True, attribute="needs_promocode")
 
 
+class PassengerSchema(fields.Strict):
+    """A passenger as another service names one, with the language of the app."""
+
+    yandex_uid = fields.Uid(required=True)
+    personal_phone_id = fields.Id(load_default=None, allow_none=True)
+    phone_id = fields.Id(load_default=None, allow_none=True)
+    flags = ma.List(fields.Text(longest=64), validate=validate.Length(max=64), load_default=list)
+    language = ma.String(validate=validate.OneOf(texts.LANGUAGES), load_default=None, allow_none=True)
+
+    @marshmallow.post_load
+    def _passenger(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        language = data.pop("language")
+        flags = frozenset(data.pop("flags"))
+        return {"passenger": identity.Passenger(flags=flags, **data), "language": language}
+
+
+class ButtonSchema(fields.Strict):
+    """The subscription's button."""
+
+    title = ma.String(required=True)
+    subtitle = ma.String(required=True)
+    deeplink = ma.String(required=True)
+    rides_left = ma.Integer(required=True)
+    pass_id = fields.Id(required=True)
+
+
+class ShortcutSchema(fields.Strict):
+    """The button, or null where there is nothing to ride by."""
+
+    shortcut = ma.Nested(ButtonSchema, required=True, allow_none=True)
+
+
+class RegisteredSchema(fields.Strict):
+    """How the metro calls the passenger."""
+
+    maas_user_id = fields.Id(required=True)
+
+
+def refuse_arguments(body: bytes) -> None:
+    """RequestInvalid unless `body` is nothing or an empty object."""
+    try:
+        is_empty = not body or strict_json.loads(body) == {}
+    except strict_json.Malformed:
+        is_empty = False
+    if not is_empty:
+        raise web.RequestInvalid(reason="This route takes no arguments.")
+
+
 MATCH = MatchSchema()
 PASSENGER_SUBSCRIPTION = PassengerSubscriptionSchema()
+PASSENGER = PassengerSchema()
+SHORTCUT = ShortcutSchema()
+REGISTERED = RegisteredSchema()

@@ -1,10 +1,14 @@
-"""The station catalogue."""
+"""The station catalogue, and the rides on the metro."""
+
+from collections.abc import Sequence
 
 from clients import masstransit as masstransit_client
-from kit import caches, pg
+from kit import caches, logs, metrics, pg
 from maas.metro import model, queries
 
 _FEWEST = 0.8
+_BATCH = 5000
+_RIDES = metrics.counter("maas_metro_rides_total", "Rides on the metro that the bank told of", ("outcome",))
 
 
 async def load(db: pg.Executor) -> model.Stations | None:
@@ -41,3 +45,23 @@ def _row(stop: masstransit_client.Stop) -> dict[str, object]:
         "line": {"name": stop.line_name, "color": stop.line_color},
         "point": {"lat": stop.point.lat, "lon": stop.point.lon},
     }
+
+
+async def report_rides(*, db: pg.Executor, rides: Sequence[model.MetroRide]) -> model.Reported:
+    """Keeps what the bank tells of rides on the metro (MX-04); the same report again changes nothing."""
+    reported = await queries.insert_rides(db, rides)
+    _RIDES.labels("new").inc(reported.new)
+    _RIDES.labels("known").inc(reported.known - reported.differing)
+    if reported.differing:
+        _RIDES.labels("differing").inc(reported.differing)
+        logs.warning("metro_rides_told_differently", count=reported.differing)
+    return reported
+
+
+async def purge_rides(*, db: pg.Database, days: int) -> int:
+    """Forgets rides that were reported more than `days` ago; how many."""
+    purged, batch = 0, _BATCH
+    while batch == _BATCH:
+        batch = await queries.delete_rides(db, days=days, limit=_BATCH)
+        purged += batch
+    return purged

@@ -1,5 +1,6 @@
 """Stations and the choice among them."""
 
+import datetime
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -39,6 +40,26 @@ class Nearest:
 
     stations: Sequence[NearStation]
     selected: NearStation | None
+
+
+@dataclass(frozen=True, slots=True)
+class MetroRide:
+    """A ride on the metro as the bank reports it; `station` is where it began, in the bank's words."""
+
+    ride_id: str
+    maas_user_id: str
+    pass_id: str
+    station: str
+    at: datetime.datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """How many of the told rides were new and known; `differing` of the known were told otherwise before."""
+
+    new: int
+    known: int
+    differing: int
 
 
 class CatalogueImplausible(errors.BadNeighbour):

@@ -1,11 +1,13 @@
-"""JSON shapes of stations."""
+"""JSON shapes of stations and of rides on the metro."""
 
 from typing import Any
 
 import marshmallow
 from marshmallow import fields as ma
+from marshmallow import validate
 
 from kit import fields, geo
+from maas.binding import schemas as binding
 from maas.metro import model
 
 
@@ -16,6 +18,12 @@ class WhereSchema(fields.Strict):
     point_b = fields.point(load_default=None)
     limit = fields.Whole(least=1, most=100, load_default=None)
     radius_m = fields.Whole(least=1, most=100_000, load_default=None)
+
+
+class PassengerWhereSchema(WhereSchema):
+    """The same, for the app: with `pass_id` the answer has that subscription too, with null the last one (MA-100)."""
+
+    pass_id = fields.Id(allow_none=True)
 
 
 class WhereInQuerySchema(fields.Strict):
@@ -68,6 +76,39 @@ class NearestSchema(fields.Strict):
     selected = ma.Nested(NearStationSchema, required=True, allow_none=True)
 
 
+class PassengerNearestSchema(NearestSchema):
+    """The same, for the app: with the subscription when it was asked for, null when there is none."""
+
+    subscription = ma.Nested(binding.PassengerSubscriptionSchema, allow_none=True)
+
+
+class MetroRideSchema(fields.Strict):
+    """A ride on the metro."""
+
+    ride_id = fields.Id(required=True)
+    maas_user_id = fields.Id(required=True)
+    pass_id = fields.Id(required=True)
+    station = fields.Text(longest=128, required=True)
+    at = fields.Moment(required=True)
+
+    @marshmallow.post_load
+    def _ride(self, data: dict[str, Any], **_: Any) -> model.MetroRide:
+        return model.MetroRide(**data)
+
+
+class MetroRidesSchema(fields.Strict):
+    """Rides on the metro, at most 1000 and no more than a body may hold."""
+
+    rides = ma.List(ma.Nested(MetroRideSchema), required=True, validate=validate.Length(max=1000))
+
+
+class ReportedSchema(fields.Strict):
+    """How many of the told rides were new, and how many known."""
+
+    new = ma.Integer(required=True)
+    known = ma.Integer(required=True)
+
+
 def answer(nearest: model.Nearest) -> dict[str, Any]:
     """`NEAREST.dump(nearest)` by hand: these answers are hot, and a test holds the two equal."""
     return {
@@ -89,4 +130,8 @@ def _near(near: model.NearStation) -> dict[str, Any]:
 
 WHERE = WhereSchema()
 WHERE_IN_QUERY = WhereInQuerySchema()
+PASSENGER_WHERE = PassengerWhereSchema()
 NEAREST = NearestSchema()
+PASSENGER_NEAREST = PassengerNearestSchema()
+RIDES = MetroRidesSchema()
+REPORTED = ReportedSchema()

@@ -4,6 +4,7 @@ from kit import web
 from maas import config
 from maas.context import PARTNER, Context
 from maas.subscriptions import actions, model, schemas
+from maas.tokens.model import UserTokenMismatch
 from maas.users import model as users
 
 
@@ -14,18 +15,46 @@ from maas.users import model as users
     answer=schemas.RESERVED,
     refusals=(
         users.MaasUserNotFound,
+        UserTokenMismatch,
         model.ActiveSubscriptionExists,
+        model.AntifraudRefused,
+        model.BudgetExhausted,
         model.PassIdConflict,
         model.TariffMismatch,
     ),
 )
 async def reserve(ctx: Context, call: web.Call) -> model.Subscription:
     """Promises a subscription before its payment (MX-17, MA-45)."""
+    antifraud = actions.RulesOfConfig(ctx.db, ctx.dynamic.get(config.ANTIFRAUD))
     return await actions.reserve(
         db=ctx.db,
+        salt=ctx.config.token_salt,
         sale=call.args,
-        variants=ctx.dynamic.get(config.TARIFFS),
+        terms=model.Terms(ctx.dynamic.get(config.TARIFFS), antifraud),
         ttl_s=ctx.dynamic.get(config.RESERVE_TTL_S),
+    )
+
+
+@web.post(
+    "/maas/v1/subscription/extend",
+    callers=PARTNER,
+    body=schemas.PASS,
+    answer=schemas.EXTENDED,
+    refusals=(
+        model.SubscriptionNotFound,
+        model.ExtensionLimitReached,
+        model.SubscriptionAlreadyActivated,
+        model.SubscriptionCanceled,
+        model.SubscriptionExpired,
+    ),
+)
+async def extend(ctx: Context, call: web.Call) -> model.Subscription:
+    """Keeps the reservation of a slow payment for longer; each call is one extension."""
+    return await actions.extend(
+        db=ctx.db,
+        pass_id=call.args["pass_id"],
+        ttl_s=ctx.dynamic.get(config.RESERVE_TTL_S),
+        limit=ctx.dynamic.get(config.EXTENSIONS),
     )
 
 

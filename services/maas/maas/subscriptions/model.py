@@ -3,11 +3,14 @@
 import dataclasses
 import datetime
 import enum
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from kit import errors, money
+
+OWN_REASONS = ("reservation_expired", "revoked_by_support")
+"""Reasons of a cancellation that mean something here, and that the partner therefore can't give."""
 
 
 class Status(enum.StrEnum):
@@ -40,12 +43,37 @@ class Tariff:
 
 
 @dataclass(frozen=True, slots=True)
+class Variant:
+    """What goes with an agreed tariff: the series of its promo codes, and how many may be sold (None: any number)."""
+
+    tariff: Tariff
+    promocode_series_id: str
+    budget: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Sale:
-    """What the partner is about to sell, and to whom."""
+    """What the partner is about to sell, and to whom; `user_token` is brought by purchases in the app (MA-58)."""
 
     pass_id: str
     maas_user_id: str
     tariff: Tariff
+    user_token: str | None = dataclasses.field(default=None, repr=False)
+
+
+class Antifraud(Protocol):
+    """Who judges buyers (MA-45 c); asked before the sale's transaction, so that it may be another service."""
+
+    async def check(self, maas_user_id: str) -> None:
+        """AntifraudRefused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a sale is held against: the agreed `MAAS_TARIFFS`, and the judge of buyers."""
+
+    variants: Sequence[Mapping[str, Any]]
+    antifraud: Antifraud
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +107,9 @@ class Subscription:
     updated_at: datetime.datetime
     promocode: str | None = dataclasses.field(repr=False)
     promocode_status: PromocodeStatus
+    promocode_wanted_at: datetime.datetime | None
+    paid_refused_at: datetime.datetime | None
+    extensions: int
     rides: Rides
 
     @classmethod
@@ -118,6 +149,18 @@ class TariffMismatch(errors.Conflict):
     """The conditions of this tariff are not the agreed ones."""
 
 
+class BudgetExhausted(errors.Conflict):
+    """All subscriptions of this tariff are sold."""
+
+
+class AntifraudRefused(errors.Forbidden):
+    """Nothing is sold to this person."""
+
+
+class ExtensionLimitReached(errors.Conflict):
+    """This reservation can't be kept any longer."""
+
+
 class SubscriptionNotFound(errors.NotFound):
     """There is no such subscription."""
 
@@ -131,13 +174,13 @@ class SubscriptionExpired(errors.Conflict):
 
 
 class SubscriptionAlreadyActivated(errors.Conflict):
-    """This subscription is paid and active; it can't be canceled."""
+    """This subscription is paid and active."""
 
 
-def series_of(tariff: Tariff, variants: Iterable[Mapping[str, Any]]) -> str:
-    """The promo code series of the agreed variant that equals `tariff`; TariffMismatch (MX-13, MA-45 d)."""
+def variant_of(tariff: Tariff, variants: Sequence[Mapping[str, Any]]) -> Variant:
+    """The agreed variant whose conditions equal `tariff`; TariffMismatch (MX-13, MA-45 d)."""
     for variant in variants:
         agreed = Tariff(variant["tariff_id"], variant["price"], variant["taxi_rides"], variant["duration_days"])
         if agreed == tariff:
-            return str(variant["promocode_series_id"])
+            return Variant(agreed, variant["promocode_series_id"], variant["budget"])
     raise TariffMismatch(tariff_id=tariff.tariff_id)

@@ -28,6 +28,7 @@ class SaleSchema(fields.Strict):
     pass_id = fields.Id(required=True)
     maas_user_id = fields.Id(required=True)
     tariff = ma.Nested(TariffSchema, required=True)
+    user_token = fields.Id()
 
     @marshmallow.post_load
     def _sale(self, data: dict[str, Any], **_: Any) -> model.Sale:
@@ -44,6 +45,11 @@ class CancelSchema(PassSchema):
     """Which subscription, and why it is canceled."""
 
     reason = fields.Text(longest=64, load_default="canceled_by_partner")
+
+    @marshmallow.validates("reason")
+    def _not_ours(self, value: str, **_: Any) -> None:
+        if value in model.OWN_REASONS:
+            raise marshmallow.ValidationError("This reason is given by the service itself.")
 
 
 class WhichSchema(fields.Strict):
@@ -73,6 +79,12 @@ class ActivatedSchema(MovedSchema):
 
 class ReservedSchema(ActivatedSchema):
     """A subscription that waits for its payment."""
+
+    reserved_until = fields.Moment(required=True)
+
+
+class ExtendedSchema(MovedSchema):
+    """A reservation that was kept for longer."""
 
     reserved_until = fields.Moment(required=True)
 
@@ -111,5 +123,6 @@ WHICH = WhichSchema()
 MOVED = MovedSchema()
 ACTIVATED = ActivatedSchema()
 RESERVED = ReservedSchema()
+EXTENDED = ExtendedSchema()
 STATUS = StatusSchema()
 INFO = InfoSchema()

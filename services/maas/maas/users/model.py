@@ -25,12 +25,18 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """One person; everything but the phone's id may still be unknown."""
+    """One person; everything but the phone's id may still be unknown.
+
+    `is_checked` says that a search for a portal account found none, `is_stale` that nothing was looked up for long.
+    """
 
     personal_phone_id: str
     maas_user_id: str | None = None
     yandex_uid: str | None = None
     uid_kind: str | None = None
+    phone_id: str | None = None
+    is_checked: bool = False
+    is_stale: bool = False
 
     @property
     def is_matched(self) -> bool:
@@ -41,6 +47,10 @@ class User:
     def account(self) -> Account | None:
         """The account that this person is bound to."""
         return Account(self.yandex_uid, UidKind(self.uid_kind)) if self.yandex_uid and self.uid_kind else None
+
+    def may_be_another(self, personal_phone_id: str) -> bool:
+        """True when the one who now comes with this phone may be somebody whom this row does not know (MA-65)."""
+        return self.maas_user_id is None and (self.is_stale or self.personal_phone_id != personal_phone_id)
 
     def accepts(self, account: Account) -> bool:
         """True when `account` is news: a portal account is kept for good, a phonish one gives way (MA-21, MA-69)."""
@@ -61,6 +71,10 @@ class MaasUserAlreadyBound(errors.Conflict):
 
 class AccountAlreadyBound(errors.Conflict):
     """This account of taxi belongs to another person of the metro."""
+
+
+class PhoneChangeNotSupported(errors.Forbidden):
+    """The phone of a person can't be changed."""
 
 
 class MaasUserNotFound(errors.NotFound):

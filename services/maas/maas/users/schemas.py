@@ -6,7 +6,7 @@ from kit import fields
 
 
 class NewUserSchema(fields.Strict):
-    """Who VTB has registered."""
+    """Who VTB has registered, or which phone a registered person has now."""
 
     maas_user_id = fields.Id(required=True)
     phone = fields.Text(longest=32, required=True)
