@@ -35,7 +35,7 @@ run: setup ## start everything, play the journeys, serve until Ctrl-C
 	@exec $(PYTHON) -m local_stack run $(if $(ONCE),--once) $(ARGS)
 
 test: check ## everything CI runs: lint, types, arch, then unit and integration tests
-	@$(PYTHON) -m pytest $(if $(S),services/$(S)) $(ARGS)
+	@$(PYTHON) -m pytest -n 2 --dist loadfile $(if $(S),services/$(S)) $(ARGS)
 
 check: lint types arch ## what needs no server: lint, types, arch
 

@@ -19,13 +19,13 @@ _EXAMPLES = 25
 _BEYOND_SCHEMAS = [checks.positive_data_acceptance]
 
 
-def _fuzzed(document: dict[str, Any], url: str, stack: Mapping[str, Any]) -> int:
-    """How many requests were sent; raises on the first mismatch."""
+def _fuzzed(document: dict[str, Any], url: str, stack: Mapping[str, Any]) -> list[int]:
+    """How many requests each operation was sent; raises on the first mismatch."""
     results: list[Any] = list(
         schemathesis.openapi.from_dict(descriptions.without_security(document)).get_all_operations()
     )
     found = [result.ok() for result in results]
-    return sum(_fuzzed_operation(each, url, _headers(each.definition.raw, stack)) for each in found)
+    return [_fuzzed_operation(each, url, _headers(each.definition.raw, stack)) for each in found]
 
 
 def _fuzzed_operation(operation: Any, url: str, headers: Mapping[str, str]) -> int:
@@ -57,4 +57,7 @@ async def test_answers_only_what_it_describes(stack: dict[str, Any], service: st
     async with aiohttp.ClientSession() as http, http.get(addresses["monitor"] + "/openapi.json") as response:
         document = await response.json()
     sent = await asyncio.to_thread(_fuzzed, document, addresses["api"], stack)
-    assert sent >= _EXAMPLES * len(document["paths"])
+    # A route without arguments has but a few requests to be tried.
+    assert len(sent) >= len(document["paths"])
+    assert min(sent) > 0
+    assert sum(count == _EXAMPLES for count in sent) > 0.7 * len(sent)

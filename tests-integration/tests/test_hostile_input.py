@@ -9,6 +9,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from chaos import figures
 from kit import strict_json
 from testkit import hostile
 
@@ -69,14 +70,15 @@ def _is_well_formed(row: tuple[bytes, str, int, str]) -> bool:
 @pytest.mark.parametrize("service", list(_PREFIX))
 async def test_refuses_everything_in_the_error_form(stack: dict[str, Any], service: str) -> None:
     before = await _reached(stack)
-    wrong, tried = [], 0
-    for name, raw, statuses in _cases(_target(service, stack)):
-        tried += 1
-        status, form = await _sent(stack["services"][service]["api"], raw)
-        if status not in statuses or not {"code", "message"} <= set(form) <= {"code", "message", "details"}:
-            wrong.append((name, status, form))
+    wrong = []
+    with figures.timed("wire cases tried") as tried:
+        for name, raw, statuses in _cases(_target(service, stack)):
+            tried.count += 1
+            status, form = await _sent(stack["services"][service]["api"], raw)
+            if status not in statuses or not {"code", "message"} <= set(form) <= {"code", "message", "details"}:
+                wrong.append((name, status, form))
     assert wrong == []
-    assert tried > 140
+    assert tried.count > 140
     if service == "maas-authproxy":
         # The edge reads JSON as strictly as maas; what it lets through is well-formed and wrong for maas alone.
         assert await _reached(stack) == before + sum(map(_is_well_formed, hostile.BODIES.values()))

@@ -77,13 +77,13 @@ async def complete(*, db: pg.Database, queue: stq.Queue, ended: model.Ended, rul
             ride = await queries.mark_released(tx, order_id, broken.code)
         elif (ride := await queries.mark_used(tx, order_id, ended.trip.price, ended.finished_at)) is not None:
             await queue.enqueue(tx, "maas.ride.report", task_id=order_id, kwargs={"order_id": order_id})
-    return await _entry(db, ride or await _get(db, order_id))
+    return await _entry(db, ride or await _ended(db, order_id))
 
 
 async def release(*, db: pg.Database, order_id: str) -> model.LedgerEntry:
     """Gives a held ride back, the order came to nothing; a ride that has ended answers as it did. RideNotFound."""
     released = await queries.mark_released(db, order_id, "order_canceled")
-    return await _entry(db, released or await _get(db, order_id))
+    return await _entry(db, released or await _ended(db, order_id))
 
 
 async def report(*, db: pg.Database, vtb: vtb_client.Vtb, order_id: str) -> None:
@@ -101,9 +101,10 @@ async def report(*, db: pg.Database, vtb: vtb_client.Vtb, order_id: str) -> None
     )
 
 
-async def _get(db: pg.Executor, order_id: str) -> model.Ride:
+async def _ended(db: pg.Executor, order_id: str) -> model.Ride:
+    """How a ride that could not be ended has ended before; one that is held only since a moment ago was not there."""
     ride = await queries.find(db, order_id)
-    if ride is None:
+    if ride is None or ride.state is RideState.HELD:
         raise model.RideNotFound
     return ride
 

@@ -134,6 +134,8 @@ async def extend(*, db: pg.Database, pass_id: str, ttl_s: int, limit: int) -> mo
     if extended is not None:
         return extended
     found = _already(await get(db=db, pass_id=pass_id), Status.RESERVED)
+    if found.extensions < limit:
+        raise model.SubscriptionNotFound  # reserved a moment ago, as below
     raise model.ExtensionLimitReached(extensions=found.extensions, reserved_until=clock.to_wire(found.reserved_until))
 
 
@@ -177,6 +179,9 @@ async def cancel(*, db: pg.Database, pass_id: str, reason: str) -> model.Subscri
 def _already(found: model.Subscription, wanted: Status) -> model.Subscription:
     if found.status is wanted:
         return found
+    if found.status is Status.RESERVED:
+        # Reserved a moment ago: it was not there when it was to be moved.
+        raise model.SubscriptionNotFound
     refusals = {
         Status.CANCELED: model.SubscriptionCanceled,
         Status.EXPIRED: model.SubscriptionExpired,

@@ -141,6 +141,17 @@ async def test_takes_one_ride_for_64_parallel_holds_of_one_order(world: Any) -> 
     assert (await world.info())["rides"]["held"] == 1
 
 
+async def test_ends_a_ride_that_is_being_held_or_does_not_know_it_yet(world: Any) -> None:
+    await world.stations_loaded()
+    await world.with_promocode()
+    orders = [f"order-{number}" for number in range(world.tariff["taxi_rides"])]
+    answers = await asyncio.gather(*(ask(order) for order in orders for ask in (world.hold, world.complete)))
+    ended = [(answer.status, answer.code or answer.body["state"]) for answer in answers[1::2]]
+    assert set(ended) <= {(200, "used"), (404, "ride_not_found")}
+    for order in orders:
+        assert (await world.complete(order)).body["state"] == "used"
+
+
 async def test_counts_the_ride_that_the_order_itself_holds(world: Any) -> None:
     await world.stations_loaded()
     await world.with_promocode(rides=1)

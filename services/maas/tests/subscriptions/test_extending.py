@@ -61,6 +61,21 @@ async def test_knows_no_unknown_pass(world: Any) -> None:
     assert (await _extend(world)).code == "subscription_not_found"
 
 
+@pytest.mark.parametrize("move", ["extend", "cancel"])
+async def test_moves_what_is_being_reserved_or_does_not_know_it_yet(world: Any, move: str) -> None:
+    await world.registered()
+    for number in range(20):
+        sale = world.sale(f"pass-{number}")
+        asked = [
+            world.partner("subscription/reserve", sale),
+            world.partner(f"subscription/{move}", {"pass_id": sale["pass_id"]}),
+        ]
+        reserved, moved = await asyncio.gather(*asked)
+        assert reserved.status == 200
+        assert (moved.status, moved.code) in {(200, None), (404, "subscription_not_found")}
+        await world.partner("subscription/cancel", {"pass_id": sale["pass_id"]})
+
+
 @pytest.mark.parametrize("is_written", [False, True])
 async def test_cancels_for_good_what_time_has_ended(world: Any, is_written: bool) -> None:
     await world.reserved()

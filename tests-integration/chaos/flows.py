@@ -1,0 +1,63 @@
+"""The flows that reach the durable boundaries of the services: each a short story told by a good client.
+
+A flow is played by new people each time and ends when its outcome is there, whoever was killed on the way. A new route
+is a new entry of `FLOWS`; periodic tasks have theirs in `ticks`.
+"""
+
+import secrets
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from chaos import rides, sales
+from chaos.stage import Stage
+from journeys.world import expect
+from testkit.waiting import until
+
+type_of_flow = Callable[[Stage], Awaitable[object]]
+
+
+async def message(stage: Stage) -> None:
+    """A task comes as a message of another service, carried by RabbitMQ."""
+    task_id = f"from-outside-{secrets.token_hex(4)}"
+    body = {"message_id": task_id, "task_id": task_id, "queue": "maas.ride.report", "kwargs": {"order_id": task_id}}
+    await until(lambda: stage.broker.is_connected, timeout_s=20)
+    await stage.broker.publish("maas.ride.report", orjson.dumps(body), message_id=task_id)
+    await stage.done("maas", task_id)
+
+
+async def slow_neighbour(stage: Stage) -> None:
+    """A task takes longer than a heartbeat."""
+    expect(await stage.world.sandbox("PUT", "/_faults/coupons", {"mode": "slow", "delay_ms": 3500, "times": 1}), 200)
+    await sales.sale(stage)
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """What is played, and what the dynamic config of maas says meanwhile."""
+
+    play: type_of_flow
+    config: Mapping[str, Any] = field(default_factory=dict)
+
+
+FLOWS: dict[str, Flow] = {
+    "sale": Flow(sales.sale),
+    "refused payment": Flow(sales.refused_payment),
+    "slow payment": Flow(sales.slow_payment),
+    "paid too late": Flow(sales.paid_too_late),
+    # A search for an account that died is made again after this pause, ten seconds by default.
+    "bought in the metro": Flow(sales.bought_in_the_metro, {"MAAS_MATCHING": {"retry_after_s": 1}}),
+    "shortcut": Flow(sales.shortcut),
+    "purchase in the app": Flow(sales.purchase_in_the_app),
+    "stranger": Flow(sales.stranger),
+    "matched by phone id": Flow(sales.sale, {"MAAS_MATCHING": {"by": "phone_id"}}),
+    "another phone": Flow(sales.another_phone, {"MAAS_PHONE_CHANGE_ALLOWED": True}),
+    "ride": Flow(rides.ride),
+    "ride that came to nothing": Flow(rides.ride_that_came_to_nothing),
+    "metro rides": Flow(rides.metro_rides),
+    "revoked": Flow(sales.revoked),
+    "message": Flow(message),
+    "slow neighbour": Flow(slow_neighbour),
+}
