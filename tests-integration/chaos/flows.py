@@ -29,8 +29,8 @@ async def message(stage: Stage) -> None:
 
 
 async def slow_neighbour(stage: Stage) -> None:
-    """A task takes longer than a heartbeat."""
-    expect(await stage.world.sandbox("PUT", "/_faults/coupons", {"mode": "slow", "delay_ms": 3500, "times": 1}), 200)
+    """A task takes longer than a heartbeat, which comes every three seconds."""
+    expect(await stage.world.sandbox("PUT", "/_faults/coupons", {"mode": "slow", "delay_ms": 4500, "times": 1}), 200)
     await sales.sale(stage)
 
 
@@ -59,5 +59,5 @@ FLOWS: dict[str, Flow] = {
     "metro rides": Flow(rides.metro_rides),
     "revoked": Flow(sales.revoked),
     "message": Flow(message),
-    "slow neighbour": Flow(slow_neighbour),
+    "slow neighbour": Flow(slow_neighbour, {"CLIENT_QOS": {"default": {"timeout_ms": 8000, "attempts": 1}}}),
 }

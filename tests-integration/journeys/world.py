@@ -14,6 +14,7 @@ from typing import Any
 import aiohttp
 
 PATIENCE_S = 60.0
+_SERIES = re.compile(r"^(\w+)(?:\{(.*)\})? (\S+)$", re.MULTILINE)
 _NOT_NOW = frozenset({429, 500, 502, 503, 504})
 
 
@@ -134,6 +135,18 @@ class World:
         if response.status != 200 or response.content_type != "text/html":
             raise StepFailed(f"expected a page, got {response.status} {response.content_type}")
         return text
+
+    async def metric(self, service: str, name: str, **labels: str) -> list[float]:
+        """The values of a metric as the service shows it now, of the series that have these labels."""
+        wanted = {f'{label}="{value}"' for label, value in labels.items()}
+        async with self.http.get(self.url(service, "monitor") + "/metrics") as response:
+            found = _SERIES.findall(await response.text())
+        return [float(value) for each, shown, value in found if each == name and wanted <= {*shown.split(",")}]
+
+    async def is_ringing(self, service: str) -> bool:
+        """True while the service is connected to RabbitMQ."""
+        links = await self.metric(service, "stq_broker_connected")
+        return bool(links) and all(links)
 
     @contextlib.contextmanager
     def step(self, title: str) -> Iterator[None]:

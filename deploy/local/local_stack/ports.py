@@ -1,10 +1,9 @@
 """Which port each part listens on: the one asked for, else the default, else the next free one."""
 
-import contextlib
 import fcntl
 import os
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from local_stack import failures, services
@@ -23,37 +22,51 @@ def defaults(table: Sequence[services.Service]) -> dict[str, int]:
     return found
 
 
-@contextlib.contextmanager
-def alone() -> Iterator[None]:
-    """No other stack of this person starts in the meantime: a port found free is taken only seconds later."""
-    lock = os.open(Path(tempfile.gettempdir()) / f"taxi-ports-{os.getuid()}.lock", os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-    finally:
-        # Not left to the closing: a process that was forked meanwhile would hold it on.
-        fcntl.flock(lock, fcntl.LOCK_UN)
-        os.close(lock)
+class Claims:
+    """Ports that are this stack's until `close`, also while nothing listens there: a part may be down for a while."""
+
+    def __init__(self) -> None:
+        self._folder = Path(tempfile.gettempdir()) / f"taxi-ports-{os.getuid()}"
+        self._held: list[int] = []
+
+    def take(self, port: int) -> bool:
+        """Claims a port; False when another stack of this person has it, or somebody listens there."""
+        self._folder.mkdir(mode=0o700, exist_ok=True)
+        lock = os.open(self._folder / str(port), os.O_RDWR | os.O_CREAT, 0o600)
+        self._held.append(lock)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return processes.is_port_free(port)
+
+    def close(self) -> None:
+        """Gives all of them back."""
+        for lock in self._held:
+            # Not left to the closing: a process that was forked meanwhile would hold it on.
+            fcntl.flock(lock, fcntl.LOCK_UN)
+            os.close(lock)
+        self._held.clear()
 
 
-def choose(table: Sequence[services.Service], asked: Mapping[str, int]) -> dict[str, int]:
-    """A free port per name; raises PortTaken for an asked one in use, StackFailed for a name that is none."""
+def choose(table: Sequence[services.Service], asked: Mapping[str, int], claims: Claims) -> dict[str, int]:
+    """A claimed port per name; raises PortTaken for an asked one in use, StackFailed for a name that is none."""
     wanted = defaults(table)
     for name, port in asked.items():
         if name not in wanted:
             raise failures.StackFailed(f"there is no port named {name}; the names are {', '.join(wanted)}")
-        if not processes.is_port_free(port):
-            raise failures.PortTaken(f"port {port} was asked for {name}, but something listens on it")
+        if not claims.take(port):
+            raise failures.PortTaken(f"port {port} was asked for {name}, but another process or stack has it")
     chosen = dict(asked)
     for name, port in wanted.items():
         if name not in chosen:
-            chosen[name] = _next_free(port, {*chosen.values(), *(set(wanted.values()) - {port})})
+            chosen[name] = _next_free(port, {*chosen.values(), *(set(wanted.values()) - {port})}, claims)
     return chosen
 
 
-def _next_free(first: int, taken: set[int]) -> int:
+def _next_free(first: int, taken: set[int], claims: Claims) -> int:
     for port in range(first, first + 1000):
-        if port not in taken and processes.is_port_free(port):
+        if port not in taken and claims.take(port):
             return port
     raise failures.StackFailed(f"no free port from {first} on")
 

@@ -70,8 +70,7 @@ class Stack:
         """Starts everything and writes stack.json; raises StackFailed, and then nothing is left running."""
         self._hold = self._claim.enter_context(self.folder.owned(lambda text: self._report("stack", text)))
         try:
-            with ports.alone():
-                self._start()
+            self._start()
         except BaseException:
             self.stop()
             raise
@@ -130,7 +129,8 @@ class Stack:
         self.folder.forget_run()
         if not self._keep_data:
             (self.folder / "sandbox.json").unlink(missing_ok=True)
-        chosen = ports.choose(self.table, self._asked_ports)
+        claims = self._claim.enter_context(contextlib.closing(ports.Claims()))
+        chosen = ports.choose(self.table, self._asked_ports, claims)
         secrets = credentials.passwords(self.folder, self.table, keep_data=self._keep_data)
         issued = credentials.issue_tickets(self.folder, [*services.CALLERS, *(service.name for service in self.table)])
         found = engines.find(

@@ -1,13 +1,11 @@
-import fcntl
-import os
+import contextlib
 import socket
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from local_stack import failures, ports, services
+from testkit.servers import processes
 
 TABLE = services.SERVICES
 
@@ -20,30 +18,40 @@ def taken() -> Iterator[int]:
         yield listener.getsockname()[1]
 
 
-def test_gives_every_part_a_port_of_its_own() -> None:
-    chosen = ports.choose(TABLE, {})
+@pytest.fixture
+def claims() -> Iterator[ports.Claims]:
+    with contextlib.closing(ports.Claims()) as found:
+        yield found
+
+
+def test_gives_every_part_a_port_of_its_own(claims: ports.Claims) -> None:
+    chosen = ports.choose(TABLE, {}, claims)
     assert set(chosen) == set(ports.defaults(TABLE))
     assert len(set(chosen.values())) == len(chosen)
 
 
-def test_takes_the_next_free_port_when_a_default_is_taken(taken: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_takes_the_next_free_port_when_a_default_is_taken(
+    taken: int, monkeypatch: pytest.MonkeyPatch, claims: ports.Claims
+) -> None:
     monkeypatch.setattr(services, "SANDBOX_PORT", taken)
-    assert taken < ports.choose(TABLE, {})["sandbox"] < taken + 1000
+    assert taken < ports.choose(TABLE, {}, claims)["sandbox"] < taken + 1000
 
 
-def test_takes_the_port_that_was_asked_for() -> None:
+def test_takes_the_port_that_was_asked_for(claims: ports.Claims) -> None:
     free = next(port for port in range(28000, 29000) if port not in ports.defaults(TABLE).values())
-    assert ports.choose(TABLE, {"maas.monitor": free})["maas.monitor"] == free
+    assert ports.choose(TABLE, {"maas.monitor": free}, claims)["maas.monitor"] == free
 
 
-def test_refuses_an_asked_port_that_is_taken(taken: int) -> None:
-    with pytest.raises(failures.PortTaken, match=f"^port {taken} was asked for maas, but something listens on it$"):
-        ports.choose(TABLE, {"maas": taken})
+def test_refuses_an_asked_port_that_is_taken(taken: int, claims: ports.Claims) -> None:
+    with pytest.raises(
+        failures.PortTaken, match=f"^port {taken} was asked for maas, but another process or stack has it$"
+    ):
+        ports.choose(TABLE, {"maas": taken}, claims)
 
 
-def test_refuses_a_name_that_is_no_part() -> None:
+def test_refuses_a_name_that_is_no_part(claims: ports.Claims) -> None:
     with pytest.raises(failures.StackFailed, match="no port named mass; the names are postgres, "):
-        ports.choose(TABLE, {"mass": 9000})
+        ports.choose(TABLE, {"mass": 9000}, claims)
 
 
 @pytest.mark.parametrize("word", ["maas", "maas=", "maas=x", "maas=0", "maas=65536", "=", "maas=-1"])
@@ -66,12 +74,10 @@ def test_services_call_only_what_the_table_has() -> None:
     assert {called for service in TABLE for called in service.services} <= names
 
 
-def test_keeps_other_stacks_from_starting_at_the_same_time(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    with ports.alone():
-        [lock] = tmp_path.iterdir()
-        other = os.open(lock, os.O_RDWR)
-        with pytest.raises(BlockingIOError):
-            fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    os.close(other)
+def test_keeps_a_port_while_nothing_listens_there(claims: ports.Claims) -> None:
+    port = processes.free_port()
+    assert claims.take(port)
+    with contextlib.closing(ports.Claims()) as other:
+        assert not other.take(port)
+        claims.close()
+        assert other.take(port)

@@ -1,7 +1,6 @@
 """A neighbour that is dead, slow or lying: its routes answer a typed error in time, the others do not notice."""
 
 import asyncio
-import re
 import secrets
 import time
 import urllib.parse
@@ -33,7 +32,6 @@ ON_THE_WIRE: dict[str, Callable[[Gate], None]] = {
     "answers_no_http": lambda gate: gate.corrupt(1, direction="to_client"),
 }
 IN_ITS_ANSWERS = ("error", "too_many", "garbage", "truncated")
-_RETRIES = re.compile(r'^client_retries_total\{[^}]*neighbour="personal"[^}]*\} (\S+)$', re.MULTILINE)
 
 
 class Patient:
@@ -69,8 +67,7 @@ class Patient:
 
     async def retries(self) -> float:
         """How often maas has asked `personal` again."""
-        async with self.world.http.get(self.world.url("maas", "monitor") + "/metrics") as response:
-            return sum(map(float, _RETRIES.findall(await response.text())))
+        return sum(await self.world.metric("maas", "client_retries_total", neighbour="personal"))
 
     async def is_well(self) -> bool:
         return (await self.register())[0] == 200
