@@ -11,6 +11,7 @@ arguments.
 """
 
 from kit.pg.adapt import Json
+from kit.pg.batches import in_batches
 from kit.pg.database import Database
 from kit.pg.faults import (
     CheckViolation,
@@ -50,5 +51,6 @@ __all__ = [
     "Transaction",
     "Unavailable",
     "UniqueViolation",
+    "in_batches",
     "value",
 ]

@@ -18,7 +18,6 @@ _GATHER_S = 0.2
 _FIRST_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 1.0
 FLUSH_S = 5.0
-_DELETED_AT_ONCE = 5_000
 
 _DROPPED = metrics.counter("maas_authproxy_audit_dropped_total", "Entries that were never written", ("reason",))
 _WRITTEN = metrics.counter("maas_authproxy_audit_written_total", "Entries that were written")
@@ -175,8 +174,4 @@ def _entry(who: model.Who, method: str, route: str, outcome: Outcome) -> model.E
 
 async def purge(*, db: pg.Database) -> int:
     """Deletes what is older than 180 days; how many entries."""
-    deleted, batch = 0, _DELETED_AT_ONCE
-    while batch == _DELETED_AT_ONCE:
-        batch = await queries.delete_old(db, days=model.KEPT_DAYS, limit=_DELETED_AT_ONCE)
-        deleted += batch
-    return deleted
+    return await pg.in_batches(lambda limit: queries.delete_old(db, days=model.KEPT_DAYS, limit=limit))

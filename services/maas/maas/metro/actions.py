@@ -7,7 +7,6 @@ from kit import caches, logs, metrics, pg
 from maas.metro import model, queries
 
 _FEWEST = 0.8
-_BATCH = 5000
 _RIDES = metrics.counter("maas_metro_rides_total", "Rides on the metro that the bank told of", ("outcome",))
 
 
@@ -60,8 +59,4 @@ async def report_rides(*, db: pg.Executor, rides: Sequence[model.MetroRide]) -> 
 
 async def purge_rides(*, db: pg.Database, days: int) -> int:
     """Forgets rides that were reported more than `days` ago; how many."""
-    purged, batch = 0, _BATCH
-    while batch == _BATCH:
-        batch = await queries.delete_rides(db, days=days, limit=_BATCH)
-        purged += batch
-    return purged
+    return await pg.in_batches(lambda limit: queries.delete_rides(db, days=days, limit=limit))

@@ -11,7 +11,6 @@ from maas.tokens import actions as tokens
 from maas.users import actions as users
 from maas.users.model import User
 
-_BATCH = 500
 _PAID_BUT_REFUSED = metrics.counter(
     "maas_paid_but_refused_total", "Payments that came too late, when the person had another subscription"
 )
@@ -234,17 +233,9 @@ async def order_promocode(queue: stq.Queue, tx: pg.Transaction, pass_id: str) ->
 
 async def settle_overdue(*, db: pg.Database) -> int:
     """Expires what is over and cancels what was not paid in time; how many subscriptions moved."""
-    moved, batch = 0, 1
-    while batch:
-        batch = await queries.mark_overdue(db)
-        moved += batch
-    return moved
+    return await pg.in_batches(lambda limit: queries.mark_overdue(db, limit=limit))
 
 
 async def purge(*, db: pg.Database, days: int) -> int:
     """Forgets subscriptions that ended more than `days` days ago, with their rides; how many."""
-    forgotten, batch = 0, _BATCH
-    while batch == _BATCH:
-        batch = await queries.delete_ended(db, days=days, limit=_BATCH)
-        forgotten += batch
-    return forgotten
+    return await pg.in_batches(lambda limit: queries.delete_ended(db, days=days, limit=limit))

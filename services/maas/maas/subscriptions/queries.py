@@ -204,7 +204,7 @@ WHERE pass_id IN (
 """
 
 
-async def mark_overdue(db: pg.Executor, *, maas_user_id: str | None = None, limit: int = 500) -> int:
+async def mark_overdue(db: pg.Executor, *, maas_user_id: str | None = None, limit: int = pg.batches.SIZE) -> int:
     """Writes down what time has done, to one person's subscriptions or to anybody's; how many moved."""
     return await db.run(MARK_OVERDUE, maas_user_id=maas_user_id, limit=limit)
 

@@ -3,8 +3,6 @@
 from kit import config, pg
 from maas.tokens import model, queries
 
-_BATCH = 1000
-
 
 async def issue(
     *, db: pg.Executor, salt: config.Secret, yandex_uid: str, maas_user_id: str, tariff_id: str, ttl_s: int
@@ -46,8 +44,4 @@ async def is_of(*, db: pg.Executor, salt: config.Secret, token: str, pass_id: st
 
 async def purge(*, db: pg.Executor, days: int) -> int:
     """Forgets tokens that expired more than `days` days ago; how many."""
-    forgotten, batch = 0, _BATCH
-    while batch == _BATCH:
-        batch = await queries.delete_old(db, days=days, limit=_BATCH)
-        forgotten += batch
-    return forgotten
+    return await pg.in_batches(lambda limit: queries.delete_old(db, days=days, limit=limit))

@@ -4,8 +4,6 @@ from clients import personal as personal_client
 from kit import pg, stq
 from maas.users import model, queries
 
-_BATCH = 1000
-
 
 async def create(
     *, db: pg.Database, queue: stq.Queue, personal: personal_client.Personal, maas_user_id: str, phone: str
@@ -150,8 +148,4 @@ async def remember_search(*, db: pg.Database, maas_user_id: str, recheck_after_s
 
 async def purge(*, db: pg.Executor, days: int) -> int:
     """Forgets strangers who were not seen for `days` days; how many."""
-    forgotten, batch = 0, _BATCH
-    while batch == _BATCH:
-        batch = await queries.delete_old(db, days=days, limit=_BATCH)
-        forgotten += batch
-    return forgotten
+    return await pg.in_batches(lambda limit: queries.delete_old(db, days=days, limit=limit))
