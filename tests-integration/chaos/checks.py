@@ -6,7 +6,6 @@ A check needs maas behind its gates and the small tariff; it works with new peop
 import asyncio
 import contextlib
 import random
-import re
 import secrets
 from collections.abc import AsyncIterator
 from typing import Any
@@ -21,8 +20,6 @@ from chaos.weather import Gated
 from journeys.world import StepFailed, expect
 from kit import pg, stq
 from testkit.waiting import until
-
-_LOST = re.compile(r'^stq_tasks_total\{(?=[^}]*outcome="lost")(?=[^}]*task="maas.promocode.issue")[^}]*\} (\S+)$', re.M)
 
 
 class Overheard:
@@ -170,9 +167,7 @@ async def _fault(gated: Gated, neighbour: str, **order: Any) -> None:
 
 async def _lost_leases(gated: Gated) -> float:
     """How many attempts at promo codes have lost their lease."""
-    async with gated.stage.world.http.get(gated.stage.world.url("maas", "monitor") + "/metrics") as response:
-        lines = _LOST.findall(await response.text())
-    return sum(map(float, lines))
+    return sum(await gated.stage.world.metric("maas", "stq_tasks_total", outcome="lost", task="maas.promocode.issue"))
 
 
 @contextlib.asynccontextmanager

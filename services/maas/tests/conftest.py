@@ -1,20 +1,21 @@
 """maas in a test: its routes on a port, its database, its neighbours mocked on the wire."""
 
+import contextlib
 import datetime
 import hashlib
 import json
 import shutil
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from kit import caches, config, identity
+from kit import caches, config, failpoints, identity
 from maas import app
 from maas.metro import actions as metro
-from testkit import clock, service
+from testkit import clock, databases, service
 from testkit import neighbours as mocks
 from testkit.waiting import until
 
@@ -146,6 +147,23 @@ class World:
     async def execute(self, sql: str, **args: Any) -> int:
         """Changes the database behind the service's back; rows touched."""
         return int(await self.maas.context.db.run(sql, **args))
+
+    @contextlib.contextmanager
+    def meanwhile(self, place: str, sql: str) -> Iterator[None]:
+        """What another request commits in the very moment when a request of the body comes to `place`."""
+        reached = list[str]()
+
+        def hook(name: str) -> None:
+            if name == place and not reached:
+                reached.append(name)
+                databases.execute(self.maas.dsn, sql)
+
+        failpoints.arm(hook)
+        try:
+            yield
+        finally:
+            failpoints.arm(None)
+        assert reached == [place]
 
     async def stations_loaded(self) -> None:
         """Brings the station catalogue in by its task."""

@@ -141,15 +141,23 @@ async def test_takes_one_ride_for_64_parallel_holds_of_one_order(world: Any) -> 
     assert (await world.info())["rides"]["held"] == 1
 
 
-async def test_ends_a_ride_that_is_being_held_or_does_not_know_it_yet(world: Any) -> None:
+@pytest.mark.parametrize(
+    ("end", "place"),
+    [
+        ("complete", "maas.rides.actions.complete:after_commit"),
+        ("release", "maas.rides.queries.mark_released:after_commit"),
+    ],
+)
+async def test_does_not_know_yet_the_ride_that_is_being_held(world: Any, end: str, place: str) -> None:
     await world.stations_loaded()
     await world.with_promocode()
-    orders = [f"order-{number}" for number in range(world.tariff["taxi_rides"])]
-    answers = await asyncio.gather(*(ask(order) for order in orders for ask in (world.hold, world.complete)))
-    ended = [(answer.status, answer.code or answer.body["state"]) for answer in answers[1::2]]
-    assert set(ended) <= {(200, "used"), (404, "ride_not_found")}
-    for order in orders:
-        assert (await world.complete(order)).body["state"] == "used"
+    body = {"order_id": "order-1"} | (world.trip() if end == "complete" else {})
+    arrives = "INSERT INTO subscriptions.rides (order_id, pass_id, state) VALUES ('order-1', 'pass-1', 'held')"
+    with world.meanwhile(place, arrives):
+        answer = await world.maas.ask("processing", "POST", f"/maas/v1/rides/{end}", body)
+    assert (answer.status, answer.code) == (404, "ride_not_found")
+    again = await world.maas.ask("processing", "POST", f"/maas/v1/rides/{end}", body)
+    assert (again.status, again.body["state"]) == (200, {"complete": "used", "release": "released"}[end])
 
 
 async def test_counts_the_ride_that_the_order_itself_holds(world: Any) -> None:
