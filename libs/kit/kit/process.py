@@ -79,7 +79,7 @@ class Service:
     migrations: Path
     tasks: Sequence[stq.Task] = ()
     schedule: Sequence[stq.Every] = ()
-    caches: Sequence[cached.Cache[Any]] = ()
+    caches: Sequence[cached.Cache[Any] | cached.Keyed[Any]] = ()
     commands: Sequence[Command] = ()
     authenticator: Callable[[Any], web.api.Authenticator] | None = None
     api_key_header: str | None = None
@@ -241,6 +241,7 @@ async def running(service: Service, ctx: Context, settings: Settings, word: str)
             if api:
                 # Not ready yet still serving: whoever sends requests has this long to turn to another process.
                 api.is_draining = True
+                ctx.caches.release()
                 await asyncio.sleep(settings.drain_s)
 
 

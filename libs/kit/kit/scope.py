@@ -50,6 +50,11 @@ class _Entered:
         _current.reset(self._token)
 
 
+def begin(scope: Scope) -> None:
+    """Makes `scope` the current one until the running task ends, which costs less than a with statement."""
+    _current.set(scope)
+
+
 def entered(scope: Scope) -> contextlib.AbstractContextManager[Scope]:
     """Makes `scope` the current one for the body of the with statement."""
     return _Entered(scope)

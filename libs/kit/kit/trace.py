@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from kit import scope
 
 _FORM = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?", re.ASCII)
+_CANONICAL = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-0[01]", re.ASCII)
 _LONGEST = 256
 _random = random.Random()  # noqa: S311
 
@@ -44,8 +45,22 @@ def parse(header: str | None) -> Parent | None:
 
 def continued(header: str | None) -> str:
     """The incoming `traceparent` in canonical form, or a new trace when there is none or it is invalid."""
+    return taken(header) or new()
+
+
+def taken(header: str | None) -> str | None:
+    """The incoming `traceparent` in canonical form; None when there is none, or it is invalid."""
+    if header is None or _CANONICAL.fullmatch(header):  # almost all that come are canonical, and this is cheap
+        return header
     parent = parse(header)
-    return new() if parent is None else parent.to_wire()
+    return None if parent is None else parent.to_wire()
+
+
+def of(here: scope.Scope) -> str:
+    """The `traceparent` of a request or task; one that came without begins a trace when it is first asked for."""
+    if here.traceparent is None:
+        here.traceparent = new()
+    return here.traceparent
 
 
 def new() -> str:
@@ -66,7 +81,7 @@ def outgoing() -> str:
     if _exporter is not None and (header := _exporter.current()) is not None:
         return header
     here = scope.current()
-    return child(None if here is None else here.traceparent)
+    return child(None if here is None else of(here))
 
 
 def random_id(size: int) -> str:
@@ -159,8 +174,8 @@ def _opened(service: str, processor: Any, ratio: float) -> _Exporter:
             here = scope.current()
             if api.get_current_span().get_span_context().is_valid or here is None:
                 return None
-            if (parent := parse(here.traceparent)) is None:
-                return None
+            parent = parse(of(here))
+            assert parent is not None
             flags = api.TraceFlags(api.TraceFlags.SAMPLED if parent.is_sampled else api.TraceFlags.DEFAULT)
             context = api.SpanContext(int(parent.trace_id, 16), int(parent.span_id, 16), True, flags)
             return api.set_span_in_context(api.NonRecordingSpan(context))

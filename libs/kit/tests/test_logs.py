@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from kit import errors, logs, scope
@@ -237,3 +237,11 @@ async def test_tells_of_a_failed_task_without_its_message(lines: Lines) -> None:
     assert line["message"] == "Task exception was never retrieved"
     assert line["exception"]["class"] == "builtins.ValueError"
     assert "hunter2" not in json.dumps(line)
+
+
+@given(text=st.text(st.sampled_from("0178aAzZ+éеٱ ²"), max_size=14))
+@example("79161234567")
+@example("é79161234567")
+@settings(max_examples=300, deadline=None, database=None)
+def test_the_short_way_of_masking_finds_what_the_long_one_finds(text: str) -> None:
+    assert logs.masked(text) == logs._secrets.sub(logs._mask, text)

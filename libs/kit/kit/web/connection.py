@@ -1,172 +1,202 @@
-"""One connection: aiohttp's with the error form on parse errors, and deadlines against slow clients."""
+"""One connection: the bytes that come in, one request after the other, the bytes that go out, and a deadline for each.
+
+The parser and the flow control are aiohttp's, what is done with them is ours: its own server makes several objects and
+two more tasks' worth of steps for each request than an answer of ours needs.
+"""
 
 import asyncio
 import collections
-import fcntl
-import http
-import os
-import struct
-import termios
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from aiohttp import EMPTY_PAYLOAD, web
-from aiohttp.http_parser import RawRequestMessage
+from aiohttp import EMPTY_PAYLOAD, StreamReader, web
+from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.http_parser import HttpRequestParser, RawRequestMessage
+from aiohttp.tcp_helpers import tcp_keepalive
 
-from kit import logs, metrics, scope
-from kit.web import answers, api, wire
-from kit.web import limits as bounds
+from kit.web import answers, api, patience
+from kit.web.request import Request
 
-_PROMISED = web.RequestKey("promised", dict[str, str])
-_CUT = metrics.counter("http_connections_cut_total", "Connections closed by a limit", ("limit",))
+if TYPE_CHECKING:
+    from kit.web import connections
 
-
-def promise(request: web.BaseRequest, headers: Mapping[str, str]) -> None:
-    """Has these headers on the answer to `request`, be it a refusal or not."""
-    request[_PROMISED] = dict(headers)
+_MAX_HEADERS = 100
+_READ_BYTES = 64 * 1024
+# Requests that one connection may send ahead; the parser stops at so many, and goes on when half of them are answered.
+_AHEAD = 32
 
 
-class Connection(web.RequestHandler):
-    """One connection. The attributes of aiohttp's class used here are held by a test."""
+class Connection(patience.Patient):
+    """One connection of a listener."""
 
     __slots__ = (
-        "_answered",
-        "_client",
         "_gone",
-        "_head_timer",
+        "_is_closing",
         "_is_discarding",
         "_is_half_closed",
-        "_limits",
         "_made_at",
+        "_manager",
+        "_messages",
         "_payload",
-        "_write_timer",
+        "_request",
+        "_request_count",
+        "_task_handler",
+        "client",
+        "peername",
     )
 
-    def __init__(self, manager: "Connections", limits: bounds.Limits, **kwargs: Any) -> None:
-        super().__init__(manager, **kwargs)
-        self._limits = limits
+    def __init__(self, manager: "connections.Connections") -> None:
+        super().__init__(manager.loop, manager.limits)
+        self._manager = manager
+        self._parser = _parser(self, manager.loop)
+        self._messages: collections.deque[tuple[RawRequestMessage | HttpProcessingError, StreamReader]]
+        self._messages = collections.deque()
+        self._payload: StreamReader = EMPTY_PAYLOAD
+        self._request: Request | None = None
+        self._request_count = 0
+        self._task_handler: asyncio.Task[None] | None = None
         self._made_at = self._loop.time()
-        self._answered = 0
-        self._payload: Any = EMPTY_PAYLOAD
-        self._head_timer: asyncio.TimerHandle | None = None
         self._gone: asyncio.Future[None] | None = None
-        self._write_timer: asyncio.TimerHandle | None = None
-        self._client: str | None = None
+        self.client: str | None = None
+        self._is_closing = False
         self._is_discarding = False
         self._is_half_closed = False
+        self.peername: Any = None
 
     @property
-    def _is_busy(self) -> bool:
-        return self._request_count > self._answered
+    def task(self) -> asyncio.Task[None] | None:
+        """The work on the request at hand."""
+        return self._task_handler
+
+    @property
+    def is_busy(self) -> bool:
+        """True while a request is being answered."""
+        return self._task_handler is not None
+
+    # -- the connection begins and ends
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         assert self.transport is not None
+        tcp_keepalive(self.transport)
+        self.peername = self.transport.get_extra_info("peername")
         # What the kernel does not take at once is waiting for a slow reader, and `pause_writing` is told of it.
         self.transport.set_write_buffer_limits(high=0)
-        if (limit := self._limit_reached()) is not None:
-            _CUT.labels(limit).inc()
-            self.transport.write(_full())
-            self.force_close()
-
-    def _limit_reached(self) -> str | None:
-        assert isinstance(self._manager, Connections)
-        if len(self._manager.connections) > self._limits.connections:
-            return "connections"
-        most = self._limits.connections_per_client
-        if most is None or not isinstance(self.peername, tuple):
-            return None
-        self._client = bounds.client_at(self.peername[0])
-        self._manager.of_client[self._client] += 1
-        return "connections_per_client" if self._manager.of_client[self._client] > most else None
-
-    def pause_writing(self) -> None:
-        """Begins to wait for a client that does not read what it asked for."""
-        super().pause_writing()
-        if self._write_timer is None:
-            self._write_timer = self._loop.call_later(self._limits.write_s, self._reader_too_slow)
-
-    def resume_writing(self) -> None:
-        """The client has read all of it."""
-        super().resume_writing()
-        self._stop_write_timer()
-
-    def _reader_too_slow(self) -> None:
-        self._write_timer = None
-        if self.transport is not None:
-            _CUT.labels("write").inc()
-            self.transport.abort()
-
-    def _stop_write_timer(self) -> None:
-        if self._write_timer is not None:
-            self._write_timer.cancel()
-            self._write_timer = None
-
-    def data_received(self, data: bytes) -> None:
-        if self._is_discarding:
-            return
-        count, is_in_head = self._request_count, self._payload.is_eof()
-        super().data_received(data)
-        if self._request_count != count:
-            self._stop_head_timer()
-            self._note_last(*self._messages[-1])
-        elif data and is_in_head and self._head_timer is None:
-            self._head_timer = self._loop.call_later(self._limits.header_s, self._head_too_slow)
-
-    def _note_last(self, message: object, payload: Any) -> None:
-        if isinstance(message, RawRequestMessage):
-            self._payload = payload
-            return
-        # The parser is broken from here on; whoever still reads the body before it would wait in vain.
-        self._is_discarding = True
-        if not self._payload.is_eof():
-            self._payload.set_exception(web.RequestPayloadError("body"))
-
-    def eof_received(self) -> bool:  # type: ignore[override]
-        """True keeps the connection until what was asked before the client's last byte is answered."""
-        self._is_half_closed = True
-        if self._gone is not None or not self._is_busy:
-            return False
-        if not self._payload.is_eof():
-            self._payload.set_exception(web.RequestPayloadError("body"))
-        return True
+        if (limit := self._manager.add(self)) is not None:
+            patience.CUT.labels(limit).inc()
+            self.transport.write(answers.refused(api.Overloaded(), is_last=True).to_wire(b""))
+            self.close()
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        self._stop_head_timer()
-        self._stop_write_timer()
+        super().connection_lost(exc)
+        self._is_closing = True
+        self._stop_timers()
         if self._gone is not None and not self._gone.done():
             self._gone.set_result(None)
-        if self._client is not None and isinstance(self._manager, Connections):
-            self._manager.forget(self._client)
-            self._client = None
-        super().connection_lost(exc)
+        self._break_off_body()
+        self._end_waiting()
+        self._manager.forget(self)
 
-    def _head_too_slow(self) -> None:
-        self._head_timer = None
-        if self._is_busy:
-            self._head_timer = self._loop.call_later(self._limits.header_s, self._head_too_slow)
-        else:
-            _CUT.labels("header").inc()
-            self.force_close()
+    def eof_received(self) -> bool:
+        """True keeps the connection until what was asked before the client's last byte is answered."""
+        self._is_half_closed = True
+        if self._gone is not None or not self.is_busy:
+            return False
+        self._break_off_body()
+        # Whoever hangs up shows itself by this alone until it is written to, and that is what a waiter does not do.
+        self._end_waiting()
+        return True
 
-    def _stop_head_timer(self) -> None:
-        if self._head_timer is not None:
-            self._head_timer.cancel()
-            self._head_timer = None
+    def close(self) -> None:
+        """Ends the connection when what was written has left."""
+        self._is_closing = True
+        if self.transport is not None:
+            self.transport.close()
 
-    async def finish_response(
-        self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
-    ) -> tuple[web.StreamResponse, bool]:
-        """Sends the answer; a refusal that ends the connection is followed by what lets the client read it."""
-        if _PROMISED in request:
-            resp.headers.update(request[_PROMISED])
-        finished = await super().finish_response(request, resp, start_time)
-        if isinstance(resp, answers.Refused) and not resp.keep_alive:
-            await self._linger()
-        self._answered += 1
-        if self._is_half_closed and not self._is_busy:
+    def leave(self, fresh_s: float) -> None:
+        """Closes a connection that has nothing under way; one that has never asked anything gets `fresh_s` for it."""
+        is_fresh = self._request_count == 0 and self._loop.time() - self._made_at < fresh_s
+        if not (self.is_busy or self._head_timer or is_fresh or patience.has_unread(self.transport)):
             self.close()
-        return finished
+
+    def _break_off_body(self) -> None:
+        if not self._payload.is_eof():
+            self._payload.set_exception(web.RequestPayloadError("body"))
+
+    # -- bytes come in
+
+    def data_received(self, data: bytes) -> None:
+        if self._is_discarding or self._is_closing:
+            return
+        is_in_head = self._payload.is_eof()
+        assert self._parser is not None
+        try:
+            messages, _, _ = self._parser.feed_data(data)
+        except HttpProcessingError as error:
+            # The parser is broken from here on; whoever still reads the body before it would wait in vain.
+            self._is_discarding = True
+            self._break_off_body()
+            messages = [(error, EMPTY_PAYLOAD)]
+        if messages:
+            self._take(messages)
+        elif data and is_in_head:
+            self._begin_head()
+
+    def _take(self, messages: Any) -> None:
+        self._end_head()
+        self._request_count += len(messages)
+        self._messages.extend(messages)
+        self._payload = messages[-1][1]
+        if len(self._messages) >= _AHEAD and not self._buffer_paused:
+            self._pause_reading_for_buffer()
+        if self._task_handler is None:
+            self._begin()
+
+    def _begin(self) -> None:
+        message, payload = self._messages.popleft()
+        if self._parser is not None:
+            self._parser.message_consumed()
+        # A task of its own keeps what one request leaves in context variables from the next one.
+        self._task_handler = asyncio.Task(
+            self._serve(message, payload), loop=self._loop, name="request", context=self._manager.context.copy()
+        )
+        if self._buffer_paused and len(self._messages) <= _AHEAD // 2:
+            self.data_received(b"")
+            if len(self._messages) < _AHEAD:
+                self._resume_reading_for_buffer()
+
+    # -- answers go out
+
+    async def _serve(self, message: RawRequestMessage | HttpProcessingError, payload: StreamReader) -> None:
+        is_kept = False
+        try:
+            if isinstance(message, RawRequestMessage):
+                is_kept = await self._answer(message, payload)
+            else:
+                await self._send(self._manager.api.refuse(message), b"")
+                await self._linger()
+        except ConnectionError:
+            pass  # the client has gone while it was written to
+        finally:
+            self._request = self._task_handler = None
+            self._go_on(is_kept)
+
+    async def _answer(self, message: RawRequestMessage, payload: StreamReader) -> bool:
+        request = self._request = Request(message, payload, self)
+        answer = await self._manager.api.handle(request)
+        is_kept = not (answer.is_last or message.should_close)
+        answer.is_last = not is_kept
+        if is_kept and request.is_old:
+            request.promised += b"Connection: keep-alive\r\n"
+        await self._send(answer, request.promised, is_head=request.method == "HEAD")
+        if answer.is_last and (answer.code or not payload.is_eof()):
+            await self._linger()
+        return is_kept
+
+    async def _send(self, answer: answers.Answer, more: bytes, *, is_head: bool = False) -> None:
+        if self.transport is not None:
+            self.transport.write(answer.to_wire(more, is_head=is_head))
+            if self._paused:
+                await self._drain_helper()
 
     async def _linger(self) -> None:
         # Closing over unread bytes sends a reset, which can overtake the answer.
@@ -176,63 +206,37 @@ class Connection(web.RequestHandler):
             self.transport.write_eof()
             self.transport.resume_reading()
             await asyncio.wait([self._gone], timeout=self._limits.linger_s)
-        self.force_close()
 
-    def handle_error(
-        self,
-        request: web.BaseRequest,
-        status: int = 500,
-        exc: BaseException | None = None,
-        message: str | None = None,
-    ) -> web.StreamResponse:
-        """The error form for what the parser refused; what failed inside was already answered by the pipeline."""
-        if request.writer.output_size > 0:
-            raise ConnectionError("an answer has begun already")
-        refusal = wire.RequestMalformed(reason="http") if status == 400 else answers.InternalError()
-        response = answers.refused(refusal)
-        with scope.entered(scope.Scope(operation="unmatched", request_id=os.urandom(16).hex())) as here:
-            logs.info("request_malformed", status=response.status, error=type(exc).__name__)
-            response.headers["X-YaRequestId"] = here.request_id
-        api.REQUESTS.labels("unmatched", "other", response.status).inc()
-        response.headers["Server"] = "taxi"
-        response.force_close()
-        return response
+    def _go_on(self, is_kept: bool) -> None:
+        if self.transport is None:
+            self._manager.forget(self)
+        elif not is_kept or (self._is_half_closed and not self._messages):
+            self.close()
+        elif self._messages and not self._is_closing:
+            self._begin()
+        else:
+            self._idle_since = self._loop.time()
 
-    def leave(self, fresh_s: float) -> None:
-        """Closes a connection that has nothing under way; one that has never asked anything gets `fresh_s` for it."""
-        is_fresh = self._request_count == 0 and self._loop.time() - self._made_at < fresh_s
-        if not (self._is_busy or self._head_timer or is_fresh or _has_unread(self.transport)):
-            self.force_close()
+    # -- nobody is there any more
+
+    def watch(self) -> None:
+        """Ends the waiting of the request at hand when nobody is there any more, now or later."""
+        if self.transport is None or self._is_half_closed:
+            # Soon, so that what can be answered without waiting is.
+            self._loop.call_soon(self._end_waiting)
+
+    def _end_waiting(self) -> None:
+        if self._request is not None and self._request.is_waiting and self._task_handler is not None:
+            self._task_handler.cancel()
 
 
-class Connections(web.Server):
-    """The connections of one listener, and how many of them each client has."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.of_client: collections.Counter[str] = collections.Counter()
-
-    def __call__(self) -> Connection:
-        return Connection(self, loop=self._loop, **self._kwargs)
-
-    def forget(self, client: str) -> None:
-        """One connection of this client has ended."""
-        self.of_client[client] -= 1
-        if not self.of_client[client]:
-            del self.of_client[client]
-
-
-def _has_unread(transport: asyncio.Transport | None) -> bool:
-    if transport is None:
-        return False
-    waiting = fcntl.ioctl(transport.get_extra_info("socket").fileno(), termios.FIONREAD, b"\0" * 4)
-    return bool(struct.unpack("i", waiting)[0])
-
-
-def _full() -> bytes:
-    response = answers.refused(api.Overloaded())
-    assert isinstance(response.body, bytes)
-    status = http.HTTPStatus(response.status)
-    lines = [f"HTTP/1.1 {status} {status.phrase}", f"Content-Length: {len(response.body)}", "Connection: close"]
-    lines += [f"{name}: {value}" for name, value in response.headers.items()]
-    return "\r\n".join([*lines, "", ""]).encode("ascii") + response.body
+def _parser(carrier: Connection, loop: asyncio.AbstractEventLoop) -> HttpRequestParser:
+    return HttpRequestParser(
+        carrier,
+        loop,
+        _READ_BYTES,
+        max_headers=_MAX_HEADERS,
+        payload_exception=web.RequestPayloadError,
+        auto_decompress=False,
+        max_msg_queue_size=_AHEAD,
+    )

@@ -11,7 +11,8 @@ _ONE_HOLDER = 64
 class Limits:
     """Seconds from the first byte of a head to its end, for a body, between requests, for a client to read what waits
     for it (`write_s`), for the answer's reader to turn away (`linger_s`), and for requests at hand when the listener
-    stops; and connections at once, of all clients and of one (None: as many as of all).
+    stops; connections at once, of all clients and of one (None: as many as of all); and how many requests may wait at
+    once on the routes that do (`waiting`).
     """
 
     header_s: float = 5.0
@@ -20,8 +21,14 @@ class Limits:
     write_s: float = 20.0
     linger_s: float = 1.0
     drain_s: float = 20.0
-    connections: int = 4096
+    connections: int = 12_288
     connections_per_client: int | None = None
+    waiting: int = 10_000
+
+
+def client_of(peername: object) -> str | None:
+    """What counts as the client of a connection; None for one without an address."""
+    return client_at(str(peername[0])) if isinstance(peername, tuple) else None
 
 
 @functools.lru_cache(4096)

@@ -7,13 +7,15 @@ from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
 import marshmallow as ma
-from aiohttp import web
+from aiohttp import EMPTY_PAYLOAD, web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from kit import errors, fields, scope, strict_json
 from kit.web import routes, wire
+from kit.web.request import Request
 
 MAX_BODY_BYTES = 64 * 1024
+_LONGEST_REMEMBERED = 200
 _JSON = re.compile(r'application/json\s*(?:;\s*charset\s*=\s*(?:utf-?8|"utf-?8")\s*)?', re.ASCII | re.IGNORECASE)
 _PRINTABLE = re.compile(r"[\w.-]{1,64}")
 
@@ -40,20 +42,32 @@ class DeadlineExceeded(errors.Timeout):
 
 def load_query(route: routes.Route, call: routes.Call) -> None:
     """Fills `call` with the query of a GET."""
-    call.args = _query(route.query, call.raw_query)
+    raw = call.raw_query
+    if len(raw) > _LONGEST_REMEMBERED:
+        call.args = _query(route.query, raw)
+    else:
+        args = _remembered(route.query, raw)
+        call.args = args.copy() if type(args) is dict else args
 
 
-async def load_body(request: web.BaseRequest, route: routes.Route, call: routes.Call, body_s: float) -> None:
+# Apps ask the same again and again, and a schema makes of one query the same each time.
+@functools.lru_cache(8192)
+def _remembered(schema: ma.Schema | None, raw: str) -> Any:
+    return _query(schema, raw)
+
+
+async def load_body(request: Request, route: routes.Route, call: routes.Call, body_s: float) -> None:
     """Fills `call` with what the route takes of a body, which must arrive within `body_s` seconds, and of the query."""
     if route.is_raw:
         call.read_body = functools.partial(_body, request, body_s)
         return
     call.query = _query(route.query_for(call.method), call.raw_query)
-    if route.body is not None:
+    if route.body is None:
+        if await _body(request, body_s):
+            raise RequestInvalid(reason="This route takes no body.")
+    elif route.body is not routes.NOTHING or request.body is not EMPTY_PAYLOAD:
         check_content_type(request.headers)
         call.args = _loaded(route.body, json_of(await _body(request, body_s)), "body")
-    elif await _body(request, body_s):
-        raise RequestInvalid(reason="This route takes no body.")
 
 
 def _query(schema: ma.Schema | None, raw: str) -> Any:
@@ -99,27 +113,26 @@ def check_content_type(headers: Mapping[str, str]) -> None:
         raise ContentTypeUnsupported
 
 
-async def _body(request: web.BaseRequest, body_s: float) -> bytes:
-    if (request.content_length or 0) > MAX_BODY_BYTES:
+async def _body(request: Request, body_s: float) -> bytes:
+    if (request.body_bytes) > MAX_BODY_BYTES:
         raise BodyTooLarge
     try:
         # Most bodies come in one packet with their head.
-        if request.content.is_eof():
-            return _bounded(request.content.read_nowait())
+        if request.body.is_eof():
+            return _bounded(request.body.read_nowait())
         return await _slow_body(request, body_s)
     except (web.RequestPayloadError, HttpProcessingError, ConnectionError):
         raise wire.RequestMalformed(reason="body") from None
 
 
-async def _slow_body(request: web.BaseRequest, body_s: float) -> bytes:
+async def _slow_body(request: Request, body_s: float) -> bytes:
     if "Expect" in request.headers:
-        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        request.writer.output_size = 0
+        request.go_on()
     budget_s = scope.remaining_s(body_s)
     raw = bytearray()
     try:
         async with asyncio.timeout(min(body_s, budget_s)):
-            async for chunk in request.content.iter_any():
+            async for chunk in request.body.iter_any():
                 raw += chunk
                 _bounded(raw)
     except TimeoutError:

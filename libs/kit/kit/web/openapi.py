@@ -21,6 +21,7 @@ _ERROR = {
         "details": {"type": "object"},
     },
 }
+_ETAG = {"ETag": {"schema": {"type": "string"}}}
 
 
 def document(
@@ -77,10 +78,18 @@ def _operation(route: routes.Route, method: str, path: str) -> dict[str, Any]:
     if route.callers is not None:
         operation["security"] = [{"ticket": []}]
         operation["description"] = "Callers: " + ", ".join(route.callers) + "."
+    parameters: list[Any] = []
     if (query := route.query_for(method)) is not None:
-        operation["parameters"] = [{"in": "query", "schema": query}]
+        parameters.append({"in": "query", "schema": query})
+    if route.has_etag:
+        parameters.append({"in": "header", "name": "If-None-Match", "schema": {"type": "string"}})
+    if parameters:
+        operation["parameters"] = parameters
     if method != "GET" and route.body is not None:
-        operation["requestBody"] = {"required": True, "content": {_JSON: {"schema": route.body}}}
+        operation["requestBody"] = {
+            "required": route.body is not routes.NOTHING,
+            "content": {_JSON: {"schema": route.body}},
+        }
     return operation
 
 
@@ -97,6 +106,10 @@ def _responses(route: routes.Route, method: str) -> dict[str, Any]:
     success: dict[str, Any] = {"description": "Done."}
     if route.answer is not None:
         success["content"] = {_JSON: {"schema": route.answer}}
+    successes = {"200": success}
+    if route.has_etag:
+        success["headers"] = _ETAG
+        successes["304"] = {"description": "What the client has already is the present one.", "headers": _ETAG}
     by_status: dict[int, set[str]] = defaultdict(set)
     for refusal in _refusals(route, method):
         by_status[answers.STATUS[refusal.kind]].add(refusal.code)
@@ -107,7 +120,7 @@ def _responses(route: routes.Route, method: str) -> dict[str, Any]:
         }
         for status, codes in sorted(by_status.items())
     }
-    return {"200": success} | failures
+    return successes | failures
 
 
 def _refusals(route: routes.Route, method: str) -> set[type[errors.Refusal]]:

@@ -7,48 +7,107 @@ Every path is static: it is matched byte for byte against the raw request target
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import marshmallow as ma
+from multidict import istr
 
-from kit import errors, identity
+from kit import errors, fields, identity, scope
+from kit.web import answers
+from kit.web.request import Request
+
+ETAG_HEADER = istr("If-None-Match")
+
+
+class NothingSchema(fields.Strict):
+    """Nothing at all, or an empty object."""
+
+
+NOTHING = NothingSchema()
+"""The body of a POST that takes no arguments, from clients that send `{}` as well as from those that send no body."""
+
+_ANSWER_S = 0.1
 
 type_of_handler = Callable[[Any, "Call"], Awaitable[Any]]
+type_of_saying = Callable[[str, str], str]
 
 
 async def _no_body() -> bytes:
     return b""
 
 
-@dataclass(slots=True)
 class Call:
     """One request as a handler sees it: checked, loaded, and with its caller known.
 
     `args` is what the route's schema made of the body (of the query for GET), `query` what a POST's query schema made
-    of its query. `read_body` and `raw_query` are for raw routes, which pass things on; `say` speaks the caller's
-    language.
+    of its query. `read_body` and `raw_query` are for raw routes, which pass things on.
     """
 
-    caller: str
-    args: Any = None
-    query: Any = None
-    passenger: identity.Passenger | None = None
-    driver: identity.Driver | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
-    language: str = "ru"
-    method: str = "GET"
-    path: str = ""
-    remote_ip: str = ""
-    read_body: Callable[[], Awaitable[bytes]] = _no_body
-    raw_query: str = ""
-    say: Callable[[str], str] = str
+    __slots__ = ("_here", "_request", "_say", "args", "caller", "driver", "passenger", "path", "query", "read_body")
+
+    def __init__(self, request: Request, here: scope.Scope, caller: str, say: type_of_saying) -> None:
+        self.caller = caller
+        self.path = here.operation
+        self.args: Any = None
+        self.query: Any = None
+        self.passenger: identity.Passenger | None = None
+        self.driver: identity.Driver | None = None
+        self.read_body: Callable[[], Awaitable[bytes]] = _no_body
+        self._request = request
+        self._here = here
+        self._say = say
+
+    @property
+    def method(self) -> str:
+        """`GET` or `POST`, or what else the route declares."""
+        return self._request.method
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """All headers, by names of any case."""
+        return self._request.headers
+
+    @property
+    def raw_query(self) -> str:
+        """What follows the `?`, as it was sent."""
+        return self._request.raw_path.partition("?")[2]
+
+    @property
+    def remote_ip(self) -> str:
+        """The address of the other end of the connection."""
+        return self._request.remote
+
+    @property
+    def language(self) -> str:
+        """`ru` or `en`."""
+        return self._here.language
+
+    @property
+    def remaining_s(self) -> float:
+        """Seconds that a handler may wait for something and still answer in the caller's time."""
+        return max(0.0, self._here.remaining_s(0.0) - _ANSWER_S)
+
+    @property
+    def known_etag(self) -> str | None:
+        """The ETag, without quotes, of what the client has: the only one that its If-None-Match names."""
+        return answers.known_etag(self._request.headers.get(ETAG_HEADER, ""))
+
+    def say(self, message: str) -> str:
+        """The message in the caller's language."""
+        return self._say(self._here.language, message)
 
     def the_passenger(self) -> identity.Passenger:
         """The passenger; identity.Unauthorized when the request has none."""
         if self.passenger is None:
             raise identity.Unauthorized
         return self.passenger
+
+    def the_driver(self) -> identity.Driver:
+        """The driver; identity.Unauthorized when the request has none."""
+        if self.driver is None:
+            raise identity.Unauthorized
+        return self.driver
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +125,8 @@ class Route:
     refusals: tuple[type[errors.Refusal], ...]
     is_raw: bool
     is_logged: bool
+    is_waiting: bool
+    has_etag: bool
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -94,10 +155,15 @@ def route(
     aliases: Iterable[str] = (),
     is_raw: bool = False,
     is_logged: bool = True,
+    is_waiting: bool = False,
+    has_etag: bool = False,
 ) -> Callable[[type_of_handler], type_of_handler]:
     """Declares a route; `callers=None` means that the listener authenticates in its own way (or nobody at all).
 
     `is_raw` leaves body and query unread by schemas; `is_logged=False` counts successes without a log line each.
+    `is_waiting` is for a handler that may wait for something to happen, as long as `call.remaining_s` says: such
+    requests are not in flight but have a bound of their own, and one whose client has gone is cancelled. `has_etag`
+    lets answers carry an ETag, and be 304 for whoever has it already.
     """
     for each in (path, *aliases):
         if not (each.startswith("/") and each.isascii() and "%" not in each and "?" not in each):
@@ -116,6 +182,8 @@ def route(
             refusals=tuple(refusals),
             is_raw=is_raw,
             is_logged=is_logged,
+            is_waiting=is_waiting,
+            has_etag=has_etag,
         )
         return handler
 

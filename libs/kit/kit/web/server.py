@@ -4,18 +4,19 @@ import asyncio
 import contextlib
 import ctypes
 import os
+import resource
 import socket
 import struct
 
 from aiohttp.http_parser import HttpRequestParser
 
-from kit.web import api, connection
+from kit.web import api, connections
 from kit.web import limits as bounds
 
 _BACKLOG = 1024
-_MAX_HEADERS = 100
 _LOOK_S = 0.01
 _HANDSHAKE_S = 0.05
+_OTHER_FILES = 256
 # A filter of the kernel that drops the first packet of a connection (flags at byte 13: SYN without ACK); without it a
 # connection could be taken between the last look at the queue and its end.
 _SO_ATTACH_FILTER = 26
@@ -54,6 +55,15 @@ def check_parser() -> None:
         raise SlowParser("aiohttp's C parser is missing; install the wheel, or a compiler")
 
 
+def _make_room(connections: int) -> None:
+    """Lets the process have as many files open as connections need, as far as the system allows."""
+    now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = connections + _OTHER_FILES
+    if now != resource.RLIM_INFINITY and now < wanted:
+        wanted = wanted if most == resource.RLIM_INFINITY else min(wanted, most)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
+
+
 class Listener:
     """Serves one Api on one port; port 0 takes a free one, told by `port` after `start`."""
 
@@ -64,7 +74,7 @@ class Listener:
         self._limits = served.limits = limits or bounds.Limits()
         self._socket: socket.socket | None = None
         self._accepting: asyncio.Server | None = None
-        self._server: connection.Connections | None = None
+        self._server: connections.Connections | None = None
 
     async def start(self) -> None:
         """Listens; PortTaken when the port is not free."""
@@ -76,15 +86,8 @@ class Listener:
             raise PortTaken(f"can't listen on {self._host}:{self.port}: {_reason(error)}") from None
         self._socket.setblocking(False)
         self.port = self._socket.getsockname()[1]
-        self._server = connection.Connections(
-            self.api.handle,
-            limits=self._limits,
-            access_log=None,
-            keepalive_timeout=self._limits.idle_s,
-            lingering_time=self._limits.linger_s,
-            max_headers=_MAX_HEADERS,
-            auto_decompress=False,
-        )
+        _make_room(self._limits.connections)
+        self._server = connections.Connections(self.api, self._limits)
         loop = asyncio.get_running_loop()
         self._accepting = await loop.create_server(self._server, sock=self._socket, backlog=_BACKLOG)
 
@@ -111,7 +114,7 @@ class Listener:
         deadline = loop.time() + self._limits.drain_s
         while server.connections and loop.time() < deadline:
             for each in server.connections:
-                each.leave(self._limits.linger_s)  # type: ignore[attr-defined]
+                each.leave(self._limits.linger_s)
             await asyncio.sleep(_LOOK_S)
         await server.shutdown(self._limits.linger_s)
 

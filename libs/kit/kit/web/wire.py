@@ -4,17 +4,19 @@ two ways, and every name or value that could pass for something it is not.
 
 import re
 import urllib.parse
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from aiohttp import HttpVersion10, HttpVersion11, web
+from aiohttp import HttpVersion10, HttpVersion11
 
 from kit import errors
+from kit.web.request import Request
 
 MAX_QUERY_PAIRS = 32
 MAX_HEAD_BYTES = 32 * 1024
 _BODILESS = frozenset({"GET", "HEAD", "DELETE", "OPTIONS"})
 _METHODS = _BODILESS | {"POST", "PUT", "PATCH"}
-_LENGTH = re.compile(rb"0|[1-9][0-9]{0,15}")
+_OF_FRAMING = frozenset({b"content-length", b"expect", b"transfer-encoding", b"upgrade"})
+_LENGTH = re.compile(r"0|[1-9][0-9]{0,15}")
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
@@ -22,7 +24,7 @@ class RequestMalformed(errors.Invalid):
     """The request is not HTTP as this service reads it."""
 
 
-def check(request: web.BaseRequest) -> None:
+def check(request: Request) -> None:
     """Refuses a request whose form is ambiguous; `details.reason` says what was wrong with it."""
     path, version = request.raw_path, request.version
     if request.method not in _METHODS:
@@ -32,14 +34,17 @@ def check(request: web.BaseRequest) -> None:
         raise RequestMalformed(reason="version")
     if not path.startswith("/") or not path.isascii() or "#" in path:
         raise RequestMalformed(reason="target")
-    _check_framing(request, _names_of(request.raw_headers))
+    names = _names_of(request.raw_headers)
+    # Most requests have none of these.
+    if not names.isdisjoint(_OF_FRAMING):
+        _check_framing(request)
 
 
-def _names_of(headers: Sequence[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
-    found = {name.lower(): value for name, value in headers}
+def _names_of(headers: Sequence[tuple[bytes, bytes]]) -> set[bytes]:
+    found = {name.lower() for name, _ in headers}
     if len(found) != len(headers):
         raise RequestMalformed(reason="repeated_header")
-    names, values = b"".join(found), b"".join(found.values())
+    names, values = b"".join(found), b"".join([value for _, value in headers])
     if b"_" in names:
         raise RequestMalformed(reason="header_name")
     if not values.isascii():
@@ -49,18 +54,19 @@ def _names_of(headers: Sequence[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
     return found
 
 
-def _check_framing(request: web.BaseRequest, names: Mapping[bytes, bytes]) -> None:
-    if b"upgrade" in names:
+def _check_framing(request: Request) -> None:
+    headers = request.headers
+    if "Upgrade" in headers:
         raise RequestMalformed(reason="upgrade")
-    coding = names.get(b"transfer-encoding")
-    if coding is not None and (coding.lower() != b"chunked" or request.version is HttpVersion10):
+    coding = headers.get("Transfer-Encoding")
+    if coding is not None and (coding.lower() != "chunked" or request.is_old):
         raise RequestMalformed(reason="transfer_encoding")
-    length = names.get(b"content-length", b"0")
+    length = headers.get("Content-Length", "0")
     if not _LENGTH.fullmatch(length):
         raise RequestMalformed(reason="content_length")
-    if request.method in _BODILESS and (coding is not None or length != b"0"):
+    if request.method in _BODILESS and (coding is not None or length != "0"):
         raise RequestMalformed(reason="body_on_get")
-    if names.get(b"expect", b"100-continue").lower() != b"100-continue":
+    if headers.get("Expect", "100-continue").lower() != "100-continue":
         raise RequestMalformed(reason="expect")
 
 

@@ -271,6 +271,24 @@ async def test_works_with_the_broker(
     assert await process.ended() == 0
 
 
+async def test_answers_who_waits_when_it_is_told_to_stop(live: type_of_live, database: pg.Database) -> None:
+    process = await live("all")
+    async with aiohttp.ClientSession(headers=HEADERS) as session:
+        waiting = asyncio.create_task(session.get(f"{process.api}/demo/v1/note", params={"id": "a"}))
+
+        async def is_waiting() -> bool:
+            async with session.get(f"{process.monitor}/metrics") as response:
+                return "http_requests_waiting 1" in await response.text()
+
+        await until(is_waiting)
+        process.child.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(5):
+            answer = await waiting
+        assert (answer.status, answer.headers["ETag"], answer.headers["Connection"]) == (200, '"1"', "close")
+        answer.release()
+    assert await process.ended() == 0
+
+
 async def test_fails_no_request_when_it_is_told_to_stop(live: type_of_live, database: pg.Database) -> None:
     process = await live("all")
     statuses: list[int] = []

@@ -106,7 +106,22 @@ async def raw(ctx: Context, call: web.Call) -> web.Raw:
     return web.Raw(await call.read_body(), "application/octet-stream")
 
 
-ROUTES = (order, find, plain, act, me, driver, raw)
+@web.get("/demo/v1/state", callers=MAAS, query=WHICH, is_waiting=True, has_etag=True)
+async def state(ctx: Context, call: web.Call) -> Any:
+    """Waits as the test says."""
+    ctx.handled += 1
+    assert ctx.act is not None
+    return await ctx.act(call)
+
+
+@web.post("/demo/v1/begin", callers=MAAS, body=web.NOTHING)
+async def begin(ctx: Context, call: web.Call) -> web.Ready:
+    """Begins, whatever there is to say of that."""
+    ctx.handled += 1
+    return web.Ready({"ok": True})
+
+
+ROUTES = (order, find, plain, act, me, driver, raw, state, begin)
 
 
 @dataclass

@@ -1,13 +1,15 @@
 """What the pipeline adds to every request: tickets, identity, deadlines, kinds to statuses, counters."""
 
 import asyncio
+import contextvars
+import email.utils
 import json
 import re
 from typing import Any
 
 import pytest
 
-from kit import errors, logs, metrics, pg, scope, tickets, web
+from kit import clock, errors, logs, metrics, pg, scope, tickets, web
 from testkit import until
 
 ACT = "POST /demo/v1/act HTTP/1.1"
@@ -249,6 +251,54 @@ async def test_counts_down_when_a_request_is_cancelled(demo: Any) -> None:
     connection._task_handler.cancel()
     await until(lambda: demo.api.in_flight == 0)
     assert metrics.value("http_requests_total", route="/demo/v1/act", status="cancelled") == before + 1
+
+
+async def test_keeps_what_a_request_leaves_in_context_variables_from_the_next(demo: Any) -> None:
+    left: contextvars.ContextVar[str] = contextvars.ContextVar("left", default="nothing")
+
+    async def act(call: web.Call) -> web.Ready:
+        here = scope.current()
+        assert here is not None
+        found = left.get()
+        left.set(here.request_id)
+        return web.Ready([found, here.request_id])
+
+    demo.ctx.act = act
+    wire = await demo.connect()
+    # Two that were sent ahead, and one that came when they were answered.
+    await wire.write(b"".join(demo.head(ACT, EMPTY, f"X-YaRequestId: r{n}") for n in range(2)))
+    assert [(await wire.answer()).form for _ in range(2)] == [["nothing", "r0"], ["nothing", "r1"]]
+    await wire.write(demo.head(ACT, EMPTY, "X-YaRequestId: r2"))
+    assert (await wire.answer()).form == ["nothing", "r2"]
+
+
+async def test_answers_one_query_anew_each_time(demo: Any) -> None:
+    """What a handler does to its arguments must not reach the next request that asks the same."""
+
+    async def act(call: web.Call) -> web.Ready:
+        found = dict(call.args)
+        call.args["order_id"] = "spoilt"
+        return web.Ready(found)
+
+    demo.ctx.act = act
+    for _ in range(2):
+        answer = await demo.send(demo.head("GET /demo/v1/state?order_id=a HTTP/1.1"), expect_close=False)
+        assert answer.form == {"order_id": "a"}
+
+
+async def test_keeps_a_connection_of_http_1_0_only_when_asked_to(demo: Any) -> None:
+    answer = await demo.send(demo.head("GET /demo/v1/plain HTTP/1.0"))
+    assert (answer.status, answer.headers["connection"], answer.is_closed) == (200, "close", True)
+    wire = await demo.connect()
+    for _ in range(2):
+        await wire.write(demo.head("GET /demo/v1/plain HTTP/1.0", "Connection: keep-alive"))
+        answer = await wire.answer()
+        assert (answer.status, answer.headers["connection"]) == (200, "keep-alive")
+
+
+async def test_says_when_it_answered(demo: Any) -> None:
+    date = email.utils.parsedate_to_datetime((await demo.send(demo.head(), expect_close=False)).headers["date"])
+    assert abs((clock.now() - date).total_seconds()) < 3
 
 
 async def test_passes_raw_bodies_on(demo: Any) -> None:

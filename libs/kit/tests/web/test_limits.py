@@ -2,12 +2,13 @@
 
 import asyncio
 import contextlib
+import resource
 import socket
 import time
 from typing import Any
 
 import pytest
-from aiohttp import base_protocol, web_protocol
+from aiohttp import base_protocol, http_parser
 
 from kit import metrics, web
 from kit.web import limits as limiting
@@ -208,16 +209,22 @@ def test_takes_the_holder_of_a_network_for_one_client(address: str, client: str)
     assert limiting.client_at(address) == client
 
 
-async def test_the_attributes_of_the_framework_that_are_used_exist(demo: Any) -> None:
-    await demo.connect()
-    await until(lambda: demo.listener._server.connections)
-    connection = demo.listener._server.connections[0]
-    for name in ("_request_count", "_messages", "_loop", "_manager", "transport", "peername"):
-        assert hasattr(connection, name)
-    overridden = {"data_received", "connection_made", "finish_response", "handle_error"}
-    assert overridden <= set(vars(web_protocol.RequestHandler))
-    assert {"pause_writing", "resume_writing"} <= set(vars(base_protocol.BaseProtocol))
-    assert hasattr(demo.listener._server, "_connections")
+async def test_has_room_for_as_many_files_as_connections(demo: Any) -> None:
+    held = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (1024, held[1]))
+    try:
+        listener = web.Listener(demo.api, "127.0.0.1", 0)
+        await listener.start()
+        assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] > web.Limits().connections > 5000
+        await listener.stop()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, held)
+
+
+def test_the_attributes_of_the_framework_that_are_used_exist() -> None:
+    used = {"_buffer_paused", "_drain_helper", "_paused", "_pause_reading_for_buffer", "_resume_reading_for_buffer"}
+    assert used <= set(dir(base_protocol.BaseProtocol))
+    assert {"feed_data", "message_consumed"} <= set(dir(http_parser.HttpRequestParser))
 
 
 def test_runs_on_the_c_parser_alone(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from kit import metrics, tickets
+from kit import fields, metrics, tickets, web
 from testkit import hostile
 
 ORDER = "POST /demo/v1/order HTTP/1.1"
@@ -165,6 +165,31 @@ async def test_refuses_arguments_where_none_are_taken(demo: Any) -> None:
     ):
         assert_form(await demo.send(data, expect_close=False), 400, "request_invalid")
     assert demo.ctx.handled == 0
+
+
+async def test_takes_no_body_or_an_empty_object_where_nothing_is_to_be_said(demo: Any) -> None:
+    begin = "/demo/v1/begin"
+    for good in (demo.head(f"POST {begin} HTTP/1.1", "Content-Length: 0"), demo.post(b"{}", begin)):
+        assert (await demo.send(good, expect_close=False)).status == 200
+    for bad in (b"[]", b'{"a": 1}', b"null", b" "):
+        assert_form(await demo.send(demo.post(bad, begin), expect_close=False), 400, "request_invalid")
+    plain = demo.head(f"POST {begin} HTTP/1.1", "Content-Type: text/plain", "Content-Length: 2") + b"{}"
+    assert_form(await demo.send(plain, expect_close=False), 415, "content_type_unsupported")
+    assert demo.ctx.handled == 2
+
+
+def test_describes_a_body_that_need_not_be_there() -> None:
+    @web.post("/begin", callers=None, body=web.NOTHING)
+    async def begin(ctx: Any, call: web.Call) -> None:
+        """Begins."""
+
+    @web.post("/say", callers=None, body=fields.Strict())
+    async def say(ctx: Any, call: web.Call) -> None:
+        """Says."""
+
+    operations = web.document("demo", "Orders", [begin, say])["paths"]
+    assert operations["/begin"]["post"]["requestBody"]["required"] is False
+    assert operations["/say"]["post"]["requestBody"]["required"] is True
 
 
 async def test_takes_what_is_meant_well(demo: Any) -> None:

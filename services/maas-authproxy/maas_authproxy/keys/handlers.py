@@ -3,8 +3,6 @@
 import ipaddress
 from typing import NoReturn
 
-from aiohttp import web as aiohttp_web
-
 from kit import scope, web
 from maas_authproxy.audit import actions as audit
 from maas_authproxy.context import Context
@@ -26,7 +24,7 @@ def authenticator(ctx: Context) -> web.api.Authenticator:
     gate = actions.Gate(ctx.config.key_secret, ctx.dynamic)
     limiter = limits.Limiter(ctx.dynamic)
 
-    def authenticate(request: aiohttp_web.BaseRequest) -> str:
+    def authenticate(request: web.Request) -> str:
         visit = gate.let_in(request.headers.get(HEADER, ""))
         partner = visit.partner
         if partner is None or partner.networks:
@@ -46,9 +44,9 @@ def _refuse(ctx: Context, visit: actions.Visit, method: str) -> NoReturn:
         raise model.ApiKeyInvalid if visit.partner is None else model.AddressNotAllowed
 
 
-def _counted(limiter: limits.Limiter, partner: model.Partner, request: aiohttp_web.BaseRequest) -> str:
+def _counted(limiter: limits.Limiter, partner: model.Partner, request: web.Request) -> str:
     standing = limiter.count(partner.name, partner.rate)
-    web.connection.promise(request, standing.headers)
+    request.promise(standing.headers)
     if standing.wait_s:
         raise RateLimitExceeded(retry_after_s=round(standing.wait_s, 3))
     return partner.name

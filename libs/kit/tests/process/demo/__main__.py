@@ -2,10 +2,12 @@
 
 import argparse
 import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kit import fields, parts, pg, process, stq, web
+from kit import caches, fields, parts, pg, process, stq, web
 
 
 class NoteSchema(fields.Strict):
@@ -14,7 +16,20 @@ class NoteSchema(fields.Strict):
     id = fields.Id(required=True)
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A note in memory."""
+
+    version: int
+
+
+async def load(db: pg.Executor, keys: Sequence[str]) -> Mapping[str, Kept]:
+    """Every note that is asked for, in its first version."""
+    return {key: Kept(1) for key in keys}
+
+
 NOTE = NoteSchema()
+NOTES = caches.Keyed("notes", channel="notes", load=load)
 
 
 @web.post("/demo/v1/note", callers=("maas",), body=NOTE, answer=NOTE)
@@ -25,6 +40,13 @@ async def note(ctx: parts.Parts, call: web.Call) -> Any:
         await ctx.queue.enqueue(tx, "demo.note.count", task_id=call.args["id"], kwargs={"id": call.args["id"]})
     await asyncio.sleep(0.003)
     return call.args
+
+
+@web.get("/demo/v1/note", callers=("maas",), query=NOTE, is_waiting=True, has_etag=True)
+async def later(ctx: parts.Parts, call: web.Call) -> web.Ready:
+    """Waits for the next version of a note, which never comes."""
+    found = await ctx.caches.wait(NOTES, call.args["id"], beyond=1, timeout_s=call.remaining_s)
+    return web.Ready({"id": call.args["id"]}, etag=str(found.version if found else 0))
 
 
 @stq.task("demo.note.count", kwargs=NOTE)
@@ -53,8 +75,9 @@ SERVICE = process.Service(
     description="A service for tests",
     settings=process.Settings,
     opened=lambda settings: parts.opened("demo", settings, ()),
-    routes=(note,),
+    routes=(note, later),
     tasks=(count,),
+    caches=(NOTES,),
     migrations=Path(__file__).parent / "migrations",
     commands=(process.Command("notes", "count the notes", takes, show),),
 )

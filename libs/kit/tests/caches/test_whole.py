@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from kit import caches, metrics, pg
+from kit.caches import whole
 from testkit import until
 
 
@@ -45,7 +46,7 @@ async def db(make_database: Any) -> AsyncIterator[pg.Database]:
 
 @pytest.fixture
 async def kept(db: pg.Database, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[caches.Caches]:
-    monkeypatch.setattr(caches, "_RETRY_S", 0.02)
+    monkeypatch.setattr(whole, "_RETRY_S", 0.02)
     kept = caches.Caches(db)
     yield kept
     await kept.close()
