@@ -64,6 +64,13 @@ def choose(table: Sequence[services.Service], asked: Mapping[str, int], claims: 
     return chosen
 
 
+def of_replica(service: services.Service, name: str, claims: Claims) -> dict[str, int]:
+    """Two claimed ports for one more process of a service, called `name`."""
+    taken = set(defaults(services.SERVICES).values())
+    api = _next_free(service.api_port, taken, claims)
+    return {name: api, f"{name}.monitor": _next_free(service.monitor_port, {*taken, api}, claims)}
+
+
 def _next_free(first: int, taken: set[int], claims: Claims) -> int:
     for port in range(first, first + 1000):
         if port not in taken and claims.take(port):

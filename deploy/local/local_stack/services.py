@@ -1,7 +1,7 @@
 """The one table of what the stack runs: adding a service is adding a line to SERVICES."""
 
 import importlib.util
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 
@@ -33,6 +33,13 @@ class Service:
 
 SERVICES = (
     Service(
+        name="music",
+        api_port=8101,
+        monitor_port=8201,
+        sandbox=("music-backend", "communications"),
+        services=("plus",),
+    ),
+    Service(
         name="maas",
         api_port=8103,
         monitor_port=8203,
@@ -47,6 +54,7 @@ SERVICES = (
         secrets=("key-secret",),
         partners="MAAS_AUTHPROXY_PARTNERS",
     ),
+    Service(name="plus", api_port=8105, monitor_port=8205),
 )
 
 SANDBOX_PORT = 8100
@@ -62,6 +70,8 @@ CALLERS = (
     "products",
     "protocol",
     "api-proxy",
+    "totw",
+    "support",
     "plus",
     "music",
 )
@@ -70,4 +80,14 @@ PARTNERS = ("vtb",)
 
 def present(services: Iterable[Service] = SERVICES) -> list[Service]:
     """Those of the table whose package can be run."""
-    return [service for service in services if importlib.util.find_spec(f"{service.package}.__main__") is not None]
+    return [service for service in services if _can_run(service.package)]
+
+
+def _can_run(package: str) -> bool:
+    return all(importlib.util.find_spec(name) is not None for name in (package, f"{package}.__main__"))
+
+
+def with_called(table: Sequence[Service]) -> list[Service]:
+    """These and every service that one of them calls: where those are has to be known even while nobody is there."""
+    called = {name for service in table for name in service.services}
+    return [*table, *(service for service in SERVICES if service.name in called and service not in table)]

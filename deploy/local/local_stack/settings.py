@@ -2,7 +2,8 @@
 
 import os
 import shlex
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,8 +39,6 @@ def of_service(
     """The `<PREFIX>_…` variables of a service."""
     found = {
         "HOST": HOST,
-        "API_PORT": addresses.ports[service.name],
-        "MONITOR_PORT": addresses.ports[f"{service.name}.monitor"],
         "DATABASE_DSN": addresses.databases[service.name],
         "RABBITMQ_URL": addresses.rabbitmq,
         "TICKET_FILE": run / f"tickets/{service.name}.token",
@@ -50,7 +49,24 @@ def of_service(
     found |= {f"{_upper(name)}_URL": f"{addresses.api('sandbox')}/{name}" for name in service.sandbox}
     found |= {f"{_upper(name)}_URL": addresses.api(name) for name in service.services}
     found |= {_upper(name): secrets[f"{service.name}.{name}"] for name in service.secrets}
-    return {f"{service.prefix}{name}": str(value) for name, value in found.items()}
+    named = {f"{service.prefix}{name}": str(value) for name, value in found.items()}
+    return named | ports_of(service, service.name, addresses)
+
+
+def ports_of(service: services.Service, name: str, addresses: Addresses) -> dict[str, str]:
+    """Where the process called `name` of a service listens."""
+    found = {"API_PORT": addresses.ports[name], "MONITOR_PORT": addresses.ports[f"{name}.monitor"]}
+    return {f"{service.prefix}{variable}": str(port) for variable, port in found.items()}
+
+
+def sandbox_command(table: Iterable[services.Service], run: folder.Folder, addresses: Addresses) -> list[str]:
+    """Starts the sandbox, told where the services of `table` are."""
+    ours = ",".join(f"{service.name}={addresses.api(service.name)}" for service in table)
+    return [
+        *(sys.executable, "-m", "sandbox", "--port", str(addresses.ports["sandbox"]), "--services", ours),
+        *("--state", str(run / "sandbox.json"), "--jwks", str(run / "jwks.json")),
+        *("--tickets", str(run / "tickets/all.json"), "--api-keys", str(run / "api_keys.json")),
+    ]
 
 
 def _upper(name: str) -> str:

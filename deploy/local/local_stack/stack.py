@@ -4,7 +4,7 @@ import concurrent.futures
 import contextlib
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -32,8 +32,8 @@ class Stack:
     """PostgreSQL, RabbitMQ, the sandbox and our services, each its own process, all ending with this one.
 
     `with Stack(folder) as stack:` or `start()` and `stop()`; the calls block. `kill(name)` is kill -9 and heals by
-    itself, `stop_part`, `start_part` and `restart` do what they say; names are `postgres`, `rabbitmq`, `sandbox` and
-    the services'.
+    itself, `stop_part`, `start_part` and `restart` do what they say; names are `postgres`, `rabbitmq`, `sandbox`, the
+    services' and those of their replicas.
     """
 
     def __init__(
@@ -56,6 +56,7 @@ class Stack:
         self._keep_data = keep_data
         self._hold = -1
         self._claim = contextlib.ExitStack()
+        self._claims = ports.Claims()
 
     def __enter__(self) -> "Stack":
         self.start()
@@ -79,7 +80,7 @@ class Stack:
         """Ends everything in the reverse order; what does not end within 25 s is killed."""
         for names in reversed(self._stages()):
             running = [self.parts.pop(name) for name in names if name in self.parts]
-            _together([part.end for part in running])
+            supervision.together([part.end for part in running])
         with contextlib.suppress(FileNotFoundError):
             if self._hold >= 0:
                 self.folder.stack_file.unlink()
@@ -107,6 +108,24 @@ class Stack:
         self.stop_part(name)
         self.start_part(name)
 
+    @contextlib.contextmanager
+    def replica(self, name: str) -> Iterator[str]:
+        """One more process of a service, on its database and config; yields its name, also in `description`."""
+        self._part(name)
+        service = next(service for service in self.table if service.name == name)
+        named = next(f"{name}-{n}" for n in range(2, 100) if f"{name}-{n}" not in self.parts)
+        found = settings.Addresses(ports=ports.of_replica(service, named, self._claims), databases={}, rabbitmq="")
+        self.environment[named] = self.environment[name] | settings.ports_of(service, named, found)
+        self.commands[named] = list(self.commands[name])
+        try:
+            self._add_service(named, found).start(READY_WITHIN_S)
+            self.description["services"][named] = _where(named, found)
+            yield named
+        finally:
+            self.description["services"].pop(named, None)
+            if part := self.parts.pop(named, None):
+                part.end()
+
     def pid(self, name: str) -> int:
         """The process id of a part, for tests that pause it."""
         process = getattr(self._part(name).server, "process", None)
@@ -118,19 +137,20 @@ class Stack:
         return self.folder.log(name)
 
     def _part(self, name: str) -> supervision.Part:
-        if name not in self.parts:
-            raise failures.StackFailed(f"no part named {name} runs; the parts are {', '.join(self.parts) or 'none'}")
-        return self.parts[name]
+        if name in self.parts:
+            return self.parts[name]
+        raise failures.StackFailed(f"no part named {name} runs; the parts are {', '.join(self.parts) or 'none'}")
 
     def _stages(self) -> list[list[str]]:
-        return [["postgres", "rabbitmq"], ["sandbox"], [service.name for service in self.table]]
+        around = ["postgres", "rabbitmq", "sandbox"]
+        return [around[:2], around[2:], [name for name in self.parts if name not in around]]
 
     def _start(self) -> None:
         self.folder.forget_run()
         if not self._keep_data:
             (self.folder / "sandbox.json").unlink(missing_ok=True)
-        claims = self._claim.enter_context(contextlib.closing(ports.Claims()))
-        chosen = ports.choose(self.table, self._asked_ports, claims)
+        self._claims = self._claim.enter_context(contextlib.closing(ports.Claims()))
+        chosen = ports.choose(services.with_called(self.table), self._asked_ports, self._claims)
         secrets = credentials.passwords(self.folder, self.table, keep_data=self._keep_data)
         issued = credentials.issue_tickets(self.folder, [*services.CALLERS, *(service.name for service in self.table)])
         found = engines.find(
@@ -170,7 +190,7 @@ class Stack:
             self.commands[service.name] = [sys.executable, "-m", service.package, "all"]
             if service.partners:
                 keys |= partners.make_keys(service, services.PARTNERS, self.folder, self.environment[service.name])
-        _together([lambda service=service: self._migrate(service) for service in self.table])  # type: ignore[misc]
+        supervision.together([lambda service=service: self._migrate(service) for service in self.table])  # type: ignore[misc]
         return keys
 
     def _migrate(self, service: services.Service) -> None:
@@ -181,23 +201,16 @@ class Stack:
         self._report(service.name, f"database migrated in {time.monotonic() - began:.1f} s")
 
     def _start_sandbox(self, addresses: settings.Addresses) -> None:
-        ours = ",".join(f"{service.name}={addresses.api(service.name)}" for service in self.table)
         self.environment["sandbox"] = settings.plain()
-        self.commands["sandbox"] = [
-            *(sys.executable, "-m", "sandbox", "--port", str(addresses.ports["sandbox"]), "--services", ours),
-            *("--state", str(self.folder / "sandbox.json"), "--jwks", str(self.folder / "jwks.json")),
-            *("--tickets", str(self.folder / "tickets/all.json")),
-            *("--api-keys", str(self.folder / "api_keys.json")),
-        ]
-        part = self._add("sandbox", self._command("sandbox", 5.0), f"{addresses.api('sandbox')}/ping")
-        part.start(READY_WITHIN_S)
+        self.commands["sandbox"] = settings.sandbox_command(self.table, self.folder, addresses)
+        self._add("sandbox", self._command("sandbox", 5.0), f"{addresses.api('sandbox')}/ping").start(READY_WITHIN_S)
 
     def _start_services(self, addresses: settings.Addresses) -> None:
-        parts = [
-            self._add(s.name, self._command(s.name, STOP_WITHIN_S), f"{addresses.monitor(s.name)}/ready")
-            for s in self.table
-        ]
-        _together([lambda part=part: part.start(READY_WITHIN_S) for part in parts])  # type: ignore[misc]
+        parts = [self._add_service(service.name, addresses) for service in self.table]
+        supervision.together([lambda part=part: part.start(READY_WITHIN_S) for part in parts])  # type: ignore[misc]
+
+    def _add_service(self, name: str, addresses: settings.Addresses) -> supervision.Part:
+        return self._add(name, self._command(name, STOP_WITHIN_S), f"{addresses.monitor(name)}/ready")
 
     def _command(self, name: str, grace_s: float) -> supervision.Command:
         keeping = processes.Keeping(hold=self._hold)
@@ -222,9 +235,7 @@ class Stack:
 
     def _describe(self, addresses: settings.Addresses, issued: Mapping[str, str], keys: Mapping[str, str]) -> None:
         self.description = {
-            "services": {
-                s.name: {"api": addresses.api(s.name), "monitor": addresses.monitor(s.name)} for s in self.table
-            },
+            "services": {service.name: _where(service.name, addresses) for service in self.table},
             "sandbox": {"api": addresses.api("sandbox")},
             "rabbitmq": addresses.rabbitmq,
             "databases": dict(addresses.databases),
@@ -234,11 +245,5 @@ class Stack:
         self.folder.write_json("stack.json", self.description)
 
 
-def _together(calls: Sequence[Callable[[], None]]) -> None:
-    """Runs the calls at once and waits for all; the first failure is raised."""
-    if not calls:
-        return
-    with concurrent.futures.ThreadPoolExecutor(len(calls)) as pool:
-        running = [pool.submit(call) for call in calls]
-    for call in running:
-        call.result()
+def _where(name: str, addresses: settings.Addresses) -> dict[str, str]:
+    return {"api": addresses.api(name), "monitor": addresses.monitor(name)}

@@ -1,5 +1,6 @@
 """Parts of the running stack: each is watched by a thread, and started again when it ended without being asked to."""
 
+import concurrent.futures
 import signal
 import threading
 import time
@@ -167,6 +168,16 @@ def ask(url: str, timeout_s: float = 2.0) -> tuple[int, str]:
             return refused.code, refused.read(4096).decode(errors="replace")
     except (OSError, ValueError) as failure:
         return 0, str(failure)
+
+
+def together(calls: Sequence[Callable[[], None]]) -> None:
+    """Runs the calls at once and waits for all; the first failure is raised."""
+    if not calls:
+        return
+    with concurrent.futures.ThreadPoolExecutor(len(calls)) as pool:
+        running = [pool.submit(call) for call in calls]
+    for call in running:
+        call.result()
 
 
 def run_once(name: str, argv: Sequence[str], env: Mapping[str, str], log: Path, timeout_s: float) -> None:

@@ -74,6 +74,33 @@ def test_services_call_only_what_the_table_has() -> None:
     assert {called for service in TABLE for called in service.services} <= names
 
 
+def test_claims_the_ports_of_a_service_that_is_called_and_not_there(claims: ports.Claims) -> None:
+    caller = services.Service(name="caller", api_port=28301, monitor_port=28302, services=("plus",))
+    assert [service.name for service in services.with_called([caller])] == ["caller", "plus"]
+    chosen = ports.choose(services.with_called([caller]), {}, claims)
+    with contextlib.closing(ports.Claims()) as other:
+        assert not other.take(chosen["plus"])
+
+
+def test_names_a_called_service_once() -> None:
+    assert [service.name for service in services.with_called(TABLE)] == [service.name for service in TABLE]
+
+
+def test_runs_only_services_whose_package_is_there() -> None:
+    absent = services.Service(name="no-such-service", api_port=1, monitor_port=2)
+    without_main = services.Service(name="kit", api_port=1, monitor_port=2)
+    maas = next(service for service in TABLE if service.name == "maas")
+    assert services.present([absent, without_main, maas]) == [maas]
+
+
+def test_gives_each_replica_ports_of_its_own(claims: ports.Claims) -> None:
+    chosen = ports.choose(TABLE, {}, claims)
+    first, second = (ports.of_replica(TABLE[0], name, claims) for name in ("one", "two"))
+    assert set(first) == {"one", "one.monitor"}
+    numbers = [*chosen.values(), *first.values(), *second.values()]
+    assert len(set(numbers)) == len(numbers)
+
+
 def test_keeps_a_port_while_nothing_listens_there(claims: ports.Claims) -> None:
     port = processes.free_port()
     assert claims.take(port)

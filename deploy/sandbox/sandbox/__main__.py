@@ -14,7 +14,7 @@ from aiohttp import web
 from kit import logs, tickets
 from sandbox import app, callers, state, world
 
-CALLERS = ("passenger-authorizer", "coupons", "processing", "products")
+CALLERS = ("passenger-authorizer", "driver-authproxy", "coupons", "processing", "products", "totw")
 
 
 class Unusable(Exception):

@@ -6,21 +6,27 @@ from collections.abc import AsyncIterator
 
 from aiohttp import web
 
-from sandbox import debts, gate, operators, people, wire, world
+from sandbox import debts, drivers, gate, operators, people, wire, world
 from sandbox.neighbours import (
     api_proxy,
+    communications,
     coupons,
+    driver_authproxy,
     masstransit,
+    music_backend,
     passenger_authorizer,
     personal,
     processing,
     products,
     protocol,
+    totw,
     user_api,
     user_state,
     vtb,
     zalogin,
 )
+from sandbox.taximeter import doors as taximeter_doors
+from sandbox.taximeter import fleet
 
 NEIGHBOURS: tuple[wire.Neighbour, ...] = (
     vtb.NEIGHBOUR,
@@ -35,9 +41,13 @@ NEIGHBOURS: tuple[wire.Neighbour, ...] = (
     products.NEIGHBOUR,
     protocol.NEIGHBOUR,
     user_state.NEIGHBOUR,
+    totw.NEIGHBOUR,
+    driver_authproxy.NEIGHBOUR,
+    communications.NEIGHBOUR,
+    music_backend.NEIGHBOUR,
 )
 
-DOORS: tuple[wire.Route, ...] = (*operators.doors(NEIGHBOURS), *people.DOORS)
+DOORS: tuple[wire.Route, ...] = (*operators.doors(NEIGHBOURS), *people.DOORS, *drivers.DOORS, *taximeter_doors.DOORS)
 
 
 def build(here: world.World, debts_every_s: float = 0.5) -> web.Application:
@@ -54,11 +64,13 @@ def build(here: world.World, debts_every_s: float = 0.5) -> web.Application:
 
     async def alive(_: web.Application) -> AsyncIterator[None]:
         await here.services.start()
+        fleet.start(here)
         paying = asyncio.create_task(debts.keep_paying(here, debts_every_s))
         yield
         paying.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await paying
+        fleet.stop(here)
         await here.services.close()
 
     app.cleanup_ctx.append(alive)

@@ -1,6 +1,7 @@
 """The world as a caller of our services: the right ticket or key per caller, and the retries that a real one makes."""
 
 import asyncio
+import json
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -49,12 +50,34 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True)
+class Sent:
+    """A request for a service, `path` raw with its query."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: bytes = b""
+    timeout_s: float = FORWARD_TIMEOUT_S
+
+
+@dataclass(frozen=True, slots=True)
 class Forwarded:
     """An answer as it came, for a gateway to pass on."""
 
     status: int
     body: bytes
     headers: Mapping[str, str]
+
+
+def json_of(service: str, answer: Forwarded) -> Reply:
+    """The answer as JSON; NoAnswer when it is not an object."""
+    try:
+        payload = json.loads(answer.body)
+    except ValueError:
+        payload = None
+    if not isinstance(payload, dict):
+        raise NoAnswer(service, 502)
+    return Reply(answer.status, payload)
 
 
 class Callers:
@@ -70,7 +93,9 @@ class Callers:
 
     async def start(self) -> None:
         """Opens the connections' pool."""
-        self._session = aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=True)
+        # Held polls are many at once, each on a connection of its own.
+        connector = aiohttp.TCPConnector(limit=0)
+        self._session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
 
     async def close(self) -> None:
         """Closes every connection."""
@@ -89,16 +114,19 @@ class Callers:
         """Posts through the public edge with the partner's key, up to three times; NoAnswer as in `post`."""
         return await self._post(EDGE, path, body, {wire.API_KEY: self._api_keys.get(partner, "")})
 
-    async def forward(
-        self, caller: str, service: str, method: str, path: str, headers: Mapping[str, str], body: bytes
-    ) -> Forwarded:
-        """Passes a request on once, `path` raw with its query; NoAnswer when there was none."""
-        url = yarl.URL(self._base(service) + path, encoded=True)
-        sent = {**headers, wire.TICKET: self._tickets[caller]}
-        timeout = aiohttp.ClientTimeout(total=FORWARD_TIMEOUT_S)
+    async def get(self, caller: str, service: str, path: str, query: Mapping[str, str]) -> Reply:
+        """Asks as `caller`, once; NoAnswer when there was nothing usable."""
+        sent = Sent("GET", str(yarl.URL(path).with_query(query)), {}, timeout_s=TIMEOUT_S)
+        return json_of(service, await self.forward(caller, service, sent))
+
+    async def forward(self, caller: str, service: str, sent: Sent) -> Forwarded:
+        """Passes a request on once; NoAnswer when there was none."""
+        url = yarl.URL(self._base(service) + sent.path, encoded=True)
+        headers = {**sent.headers, wire.TICKET: self._tickets[caller]}
+        timeout = aiohttp.ClientTimeout(total=sent.timeout_s)
         try:
             async with self._open().request(
-                method, url, headers=sent, data=body or None, timeout=timeout, allow_redirects=False
+                sent.method, url, headers=headers, data=sent.body or None, timeout=timeout, allow_redirects=False
             ) as response:
                 return Forwarded(response.status, await response.read(), response.headers.copy())
         except aiohttp.ClientConnectorError:

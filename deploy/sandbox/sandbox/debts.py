@@ -6,9 +6,10 @@ from collections.abc import Awaitable, Callable
 from kit import logs
 from sandbox import world
 from sandbox.bank import metro_rides, sales
+from sandbox.music import events
 from sandbox.neighbours import processing
 
-DEBTORS = (processing.pay_debts, sales.pay_debts, metro_rides.pay_debts)
+DEBTORS = (processing.pay_debts, sales.pay_debts, metro_rides.pay_debts, events.pay_debts)
 
 
 async def keep_paying(here: world.World, every_s: float) -> None:

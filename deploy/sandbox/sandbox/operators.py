@@ -6,6 +6,7 @@ from typing import Any
 import marshmallow as ma
 
 from sandbox import faults, fields, wire, world
+from sandbox.taximeter import fleet
 
 
 class LogQuery(fields.Strict):
@@ -67,7 +68,9 @@ async def clear_faults(here: world.World, call: wire.Call) -> Any:
 
 async def reset(here: world.World, call: wire.Call) -> Any:
     """The world of the first day: no people, no codes, no calls, no faults."""
+    fleet.stop(here)
     here.store.reset()
+    here.switches.clear()
     here.journal.clear()
     here.faults.clear()
     here.locks.clear()

@@ -12,16 +12,19 @@ class NewPerson(fields.Strict):
     yandex_uid = fields.uid()
     uid_kind = fields.Text("portal|phonish", load_default="portal")
     in_taxi = fields.Flag(load_default=True)
+    has_plus = fields.Flag()
 
 
 async def create(here: world.World, call: wire.Call) -> object:
     """Makes a person, or brings the one with this uid (without a uid: with this phone and kind) up to date.
 
-    A uid that belongs to another phone moves to this one, as when a person changes the number.
+    A uid that belongs to another phone moves to this one, as when a person changes the number. Without `has_plus` that
+    stays as it was.
     """
     body = call.body
     person = _found(here, body) or _new(here, body)
     person.phone, person.uid_kind, person.in_taxi = body["phone"], body["uid_kind"], body["in_taxi"]
+    person.has_plus = body.get("has_plus", person.has_plus)
     person.phone_id = phone_id(person.phone)
     person.personal_phone_id = personal_phone_id(here, person.phone)
     here.store.save()
@@ -43,6 +46,11 @@ def of_app(here: world.World, headers: MultiMapping[str]) -> state.Person:
     if scheme.lower() != "bearer" or not session:
         raise wire.Refused(401, "unauthorized", "The header Authorization: Bearer <session> is missing.")
     return by_session(here, session)
+
+
+def flags(person: state.Person) -> list[str]:
+    """What the gateway and order processing say of the account: `portal` or `phonish`, and `ya-plus`."""
+    return [person.uid_kind, *(["ya-plus"] if person.has_plus else [])]
 
 
 def with_phone_id(here: world.World, wanted: str) -> list[state.Person]:

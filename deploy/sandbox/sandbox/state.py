@@ -16,6 +16,8 @@ from typing import Any, TypeVar
 
 import orjson
 
+from sandbox.music import records
+
 VERSION = 1
 
 Record = TypeVar("Record")
@@ -37,6 +39,7 @@ class Person:
     phone_id: str
     personal_phone_id: str
     user_id: str
+    has_plus: bool = False
 
 
 @dataclass(slots=True)
@@ -136,6 +139,11 @@ class State:
     metro_rides: dict[str, MetroRide] = field(default_factory=dict)
     sales: dict[str, Sale] = field(default_factory=dict)
     personal_states: dict[str, dict[str, Any]] = field(default_factory=dict)
+    drivers: dict[str, records.Driver] = field(default_factory=dict)
+    plain_orders: dict[str, records.PlainOrder] = field(default_factory=dict)
+    events: dict[str, records.Event] = field(default_factory=dict)
+    grants: dict[str, records.Grant] = field(default_factory=dict)
+    pushes: dict[str, records.Push] = field(default_factory=dict)
 
 
 _KINDS: Mapping[str, type] = {
@@ -146,6 +154,7 @@ _KINDS: Mapping[str, type] = {
     "taxi_rides": TaxiRide,
     "metro_rides": MetroRide,
     "sales": Sale,
+    **records.KINDS,
 }
 
 

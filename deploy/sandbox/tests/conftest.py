@@ -12,9 +12,10 @@ import pytest
 from aiohttp import test_utils, web
 
 from kit import tickets
+from sandbox import __main__ as process
 from sandbox import app, callers, state, world
 
-CALLERS = ("maas", "passenger-authorizer", "coupons", "processing", "products", "music")
+CALLERS = ("maas", "music", *process.CALLERS)
 API_KEY = "vtb-1.key"
 GOOD_VERDICT = {"valid": True, "valid_any": True}
 RIDES = {"total": 10, "used": 0, "held": 1, "left": 9}
@@ -138,7 +139,7 @@ async def maas(keys: Keys) -> AsyncIterator[Maas]:
 
 @pytest.fixture
 async def start(keys: Keys, maas: Maas) -> AsyncIterator[Start]:
-    servers: list[test_utils.TestServer] = []
+    runners: list[web.AppRunner] = []
     sessions: list[aiohttp.ClientSession] = []
 
     async def run(
@@ -146,25 +147,27 @@ async def start(keys: Keys, maas: Maas) -> AsyncIterator[Start]:
         services: Mapping[str, str] | None = None,
         api_keys: Mapping[str, str] = MappingProxyType({"vtb": API_KEY}),
     ) -> Sandbox:
-        own = {name: keys.tickets[name] for name in ("passenger-authorizer", "coupons", "processing", "products")}
+        own = {name: keys.tickets[name] for name in process.CALLERS}
         ours = {"maas": maas.url, "maas-authproxy": maas.url} if services is None else services
         here = world.World(
             store=state.Store(path),
             verifier=tickets.Verifier(keys.jwks),
             services=callers.Callers(ours, own, api_keys),
         )
-        server = test_utils.TestServer(app.build(here, debts_every_s=0.05))
-        await server.start_server()
-        servers.append(server)
+        # As in the process: not aiohttp's TestServer, which cancels the handler of a client that has gone.
+        runner = web.AppRunner(app.build(here, debts_every_s=0.05), access_log=None, shutdown_timeout=1.0)
+        await runner.setup()
+        runners.append(runner)
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
         session = aiohttp.ClientSession()
         sessions.append(session)
-        return Sandbox(str(server.make_url("")).rstrip("/"), here, session, keys)
+        return Sandbox(f"http://127.0.0.1:{runner.addresses[0][1]}", here, session, keys)
 
     yield run
     for session in sessions:
         await session.close()
-    for server in servers:
-        await server.close()
+    for runner in runners:
+        await runner.cleanup()
 
 
 @pytest.fixture

@@ -126,7 +126,11 @@ WRONG = [
     ("--tickets", "/nonexistent", "the tickets file /nonexistent can't be read: No such file or directory"),
     ("--tickets", "{", "is not JSON"),
     ("--tickets", '{"coupons": 1}', "is not an object of caller and ticket"),
-    ("--tickets", '{"coupons": "t"}', "has no ticket of passenger-authorizer, processing, products"),
+    (
+        "--tickets",
+        '{"coupons": "t"}',
+        "has no ticket of passenger-authorizer, driver-authproxy, processing, products, totw",
+    ),
     ("--api-keys", "/nonexistent", "the API keys file /nonexistent can't be read: No such file or directory"),
     ("--api-keys", '["vtb"]', "is not an object of partner and key"),
     ("--state", "{", "is not JSON"),

@@ -8,7 +8,7 @@ from typing import Any
 
 from kit import clock
 from sandbox import callers, fields, people, state, wire, world
-from sandbox.neighbours import coupons
+from sandbox.neighbours import coupons, plain_orders
 
 NAME = "processing"
 
@@ -173,5 +173,6 @@ NEIGHBOUR = wire.Neighbour(
         wire.Route("GET", "/orders/{order_id}", show),
         wire.Route("POST", "/orders/{order_id}/finish", finish, body=Finish(), may_be_empty=True),
         wire.Route("POST", "/orders/{order_id}/cancel", cancel, body=Cancel(), may_be_empty=True),
+        *plain_orders.ROUTES,
     ),
 )
