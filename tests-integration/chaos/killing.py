@@ -6,31 +6,20 @@ started again. Flows are told apart by a recording: which of them reaches which 
 
 import asyncio
 import contextlib
-import fnmatch
 import functools
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from chaos import failpoints, invariants, ticks, victims
-from chaos.flows import FLOWS, Flow
+from chaos import failpoints, figures, victims
+from chaos.plans import IN_FULL_TIME, OF_THE_CLOCK, START, NotReached, plan, targets, type_of_record
 from chaos.stage import Stage
+from chaos.trial import Flow, Trial
 from local_stack import StackFailed
 from testkit.waiting import until
 
 HEALED_WITHIN_S = 15.0
 REACHED_WITHIN_S = 25.0
-START = "start"
-# Reached by the clock of every worker, whatever flows do, and for sure at its start.
-OF_THE_CLOCK = ("kit.stq.upkeep_sql.", "kit.stq.ledger.take_back", "kit.stq.outbox.take")
-# Where chance may lead other flows to a boundary, this one comes there for sure.
-OWN_FLOWS = dict.fromkeys(OF_THE_CLOCK, START) | {"kit.stq.ledger.extend": "slow neighbour"}
-# Of this one the lease is waited for; of the others it is cut short and counted as if it had been.
-IN_FULL_TIME = "stq.claim:after_claim"
-
-
-class NotReached(AssertionError):
-    """The flow went by without coming to the boundary."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,22 +46,23 @@ class _Struck:
 
 
 class Killing:
-    """The stage with both services armed."""
+    """The stage with the services of a trial armed."""
 
-    def __init__(self, stage: Stage, services: Sequence[str]) -> None:
+    def __init__(self, stage: Stage, trial: Trial) -> None:
         self.stage = stage
-        self.armed = {service: victims.Armed(stage.stack, service) for service in services}
+        self.trial = trial
+        self.armed = {service: victims.Armed(stage.stack, service) for service in trial.services}
         self._tails: list[asyncio.Task[float]] = []
-        self.schedule = {task: service for service in services for task in failpoints.schedule_of(service)}
-        self.flows: dict[str, Flow] = FLOWS | {
-            task: ticks.of_schedule(service, task) for task, service in self.schedule.items()
+        self.schedule = {task: service for service in trial.services for task in failpoints.schedule_of(service)}
+        self.flows: dict[str, Flow] = {**trial.flows} | {
+            task: trial.of_schedule(service, task) for task, service in self.schedule.items()
         }
 
     @classmethod
     @contextlib.asynccontextmanager
-    async def opened(cls, stage: Stage, services: Sequence[str]) -> AsyncIterator["Killing"]:
+    async def opened(cls, stage: Stage, trial: Trial) -> AsyncIterator["Killing"]:
         """Arms the services and holds their schedules; everything is as before in the end."""
-        killing = cls(stage, services)
+        killing = cls(stage, trial)
         await _each(armed.begin for armed in killing.armed.values())
         await stage.hold_schedule(killing.schedule)
         try:
@@ -84,26 +74,39 @@ class Killing:
             await stage.release_schedule()
             await _each(armed.end for armed in killing.armed.values())
 
-    async def record(self) -> "type_of_record":
-        """What each flow reaches, by service: each is played once, alone, and comes to rest before the next."""
-        reached = {START: await self._recorded(self._start_all)}
-        for name, flow in self.flows.items():
-            async with self._configured(flow):
-                reached[name] = await self._recorded(functools.partial(flow.play, self.stage))
-        return reached
+    async def complete(self, recorded: type_of_record) -> None:
+        """Adds what each flow reaches, unless it is there: each is played once, alone, and rests before the next."""
+        if recorded:
+            return
+        with figures.timed("flows recorded") as figure:
+            recorded[START] = await self._recorded(self._start_all)
+            for name, flow in self.flows.items():
+                async with self._configured(flow):
+                    recorded[name] = await self._recorded(functools.partial(flow.play, self.stage))
+            figure.count = len(recorded)
+
+    async def kill_everywhere(self, recorded: type_of_record) -> list[Kill]:
+        """Kills at each boundary of the trial, as `kill_at_each` does."""
+        kills: list[Kill] = []
+        with figures.timed("kill points hit") as figure:
+            for flow, points in plan(recorded, targets(self.trial)).items():
+                kills += await self.kill_at_each(flow, points)
+                figure.count = len(kills)
+                figure.remark = f"all well again after {max(kill.healed_s for kill in kills):.1f} s at the most"
+        return kills
 
     @contextlib.asynccontextmanager
     async def _configured(self, flow: Flow | None) -> AsyncIterator[None]:
-        """The dynamic config of maas is as the flow wants it; read at a start, which is sooner than in time."""
+        """The dynamic config of the service is as the flow wants it; read at a start, which is sooner than in time."""
         if flow is None or not flow.config:
             yield
             return
         await self._rest()
-        with self.stage.configured("maas", flow.config):
-            await asyncio.to_thread(self.armed["maas"].begin)
+        with self.stage.configured(self.trial.service, flow.config):
+            await asyncio.to_thread(self.armed[self.trial.service].begin)
             yield
             await self._rest()
-        await asyncio.to_thread(self.armed["maas"].begin)
+        await asyncio.to_thread(self.armed[self.trial.service].begin)
 
     async def _recorded(self, play: Callable[[], Awaitable[object]]) -> dict[str, list[str]]:
         await self._rest()
@@ -177,7 +180,7 @@ class Killing:
         wrong = ["not asked yet"]
 
         async def is_whole() -> bool:
-            wrong[:] = [*(await self.stage.unfinished("maas")), *(await invariants.broken(self.stage))]
+            wrong[:] = [*(await self.stage.unfinished(self.trial.service)), *(await self.trial.broken(self.stage))]
             return not wrong
 
         try:
@@ -196,35 +199,3 @@ def _is_struck(armed: victims.Armed, name: str, tail: "asyncio.Task[float]") -> 
 
 async def _each(calls: Iterable[Callable[[], None]]) -> None:
     await asyncio.gather(*(asyncio.to_thread(call) for call in calls))
-
-
-type_of_record = dict[str, dict[str, list[str]]]
-
-
-def plan(recorded: type_of_record, wanted: Mapping[str, Iterable[str]]) -> dict[str, list[tuple[str, str]]]:
-    """Which flow to kill at which (service, boundary): the first that reaches it, by its name as recorded.
-
-    NotReached names the boundaries that no flow reaches.
-    """
-    planned: dict[str, list[tuple[str, str]]] = {}
-    missed = []
-    for service, name in ((service, name) for service, names in wanted.items() for name in names):
-        found = _flow_of(recorded, service, name)
-        if found is None:
-            missed.append(f"{name} of {service}")
-        else:
-            planned.setdefault(found[0], []).append((service, found[1]))
-    if missed:
-        raise NotReached(f"no flow comes to {', '.join(missed)}")
-    for points in planned.values():
-        points.sort(key=lambda point: point[1] == IN_FULL_TIME)  # no later kill prolongs what is timed
-    return planned
-
-
-def _flow_of(recorded: type_of_record, service: str, name: str) -> tuple[str, str] | None:
-    own = next((flow for prefix, flow in OWN_FLOWS.items() if name.startswith(prefix)), None)
-    for flow in recorded if own is None else (own,):
-        for hit in recorded[flow][service]:
-            if fnmatch.fnmatchcase(hit, name):
-                return flow, hit
-    return None

@@ -3,7 +3,7 @@
 The search is Wing and Gong's, with Lowe's remedy: an operation takes effect only when the answer that is next in time
 asks for it, what touches nothing that it touches waits for its own turn, and a configuration (the state, and what has
 begun but not taken effect) is looked at once. An operation whose outcome nobody knows may take effect at any time after
-its begin, or never.
+its begin, until its end if it has one, or never.
 """
 
 from collections import defaultdict
@@ -24,7 +24,10 @@ class Undecided(AssertionError):
 
 @dataclass(frozen=True, slots=True)
 class Operation(Generic[A]):
-    """One call; `begin` and `end` are places in time, all different. Without an answer its outcome is not known."""
+    """One call; `begin` and `end` are places in time, all different. Without an answer its outcome is not known.
+
+    The end of such a one is when it surely is over, if anybody knows.
+    """
 
     action: A
     begin: int
@@ -84,6 +87,10 @@ class _Search(Generic[A, S]):
             if not is_end:
                 configurations = {(state, waiting | {index}) for state, waiting in configurations}
                 continue
+            if self._operations[index].answer is None:
+                never = {(state, waiting - {index}) for state, waiting in configurations}
+                configurations = self._strongest(never | self._answered(configurations, index))
+                continue
             after = self._answered(configurations, index)
             if not after:
                 return self._impossible(configurations, index)
@@ -92,11 +99,7 @@ class _Search(Generic[A, S]):
 
     def _events(self) -> list[tuple[int, int, bool]]:
         begins = [(each.begin, index, False) for index, each in enumerate(self._operations)]
-        ends = [
-            (each.end, index, True)
-            for index, each in enumerate(self._operations)
-            if each.answer is not None and each.end is not None
-        ]
+        ends = [(each.end, index, True) for index, each in enumerate(self._operations) if each.end is not None]
         return sorted(begins + ends)
 
     def _answered(self, configurations: set[_Configuration[S]], index: int) -> set[_Configuration[S]]:

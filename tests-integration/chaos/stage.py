@@ -12,26 +12,25 @@ from typing import Any
 
 import yaml
 
-from journeys.world import Answer, World, expect
+from journeys.world import Answer, World
 from kit import pg, stq
 from local_stack import Stack
 from testkit.waiting import until
 
 HOLD = "held"
-TARIFF = {
-    "tariff_id": "metro-taxi-10",
-    "price": {"amount": "2990.00", "currency": "RUB"},
-    "taxi_rides": 10,
-    "duration_days": 30,
-}
 _MOVES = frozenset({"/subscription/reserve", "/subscription/activate", "/subscription/cancel"})
 
 
 @dataclass
 class Witness(World):
-    """A world that remembers the state of each subscription as the last 200 to a move of it said."""
+    """A world that remembers what it was promised by a 200.
+
+    `promised` has the state of each subscription as the last answer to a move of it said, `accepted` the sequence
+    number of each command by its order and id.
+    """
 
     promised: dict[str, str] = field(default_factory=dict)
+    accepted: dict[tuple[str, str], int] = field(default_factory=dict)
 
     async def partner(
         self, method: str, path: str, body: Any = None, *, key: str | None = "vtb", patient: bool = True
@@ -145,23 +144,3 @@ class Stage:
         env = self.stack.environment[service]
         done = await asyncio.to_thread(subprocess.run, argv, env=env, capture_output=True, text=True, check=False)
         assert done.returncode == 0, f"{' '.join(words)}: {done.stdout}{done.stderr}"
-
-    # What flows have in common.
-
-    def new_sale(self, maas_user_id: str) -> dict[str, Any]:
-        """The body of a reservation with a pass_id of its own."""
-        return {"pass_id": f"pass-{secrets.token_hex(6)}", "maas_user_id": maas_user_id, "tariff": TARIFF}
-
-    async def person(self, *, uid_kind: str | None) -> dict[str, Any]:
-        """Somebody whom the bank registers by phone, known in taxi by an account of this kind or not at all."""
-        phone = f"+7926{secrets.randbelow(10**7):07}"
-        self.world.keep_secret(phone)
-        person: dict[str, Any] = {"phone": phone, "maas_user_id": f"maas-{secrets.token_hex(6)}"}
-        if uid_kind is not None:
-            person |= await self.joins_taxi(phone, uid_kind)
-        return person
-
-    async def joins_taxi(self, phone: str, uid_kind: str) -> dict[str, Any]:
-        """Their session and ids from now on."""
-        door = {"phone": phone, "uid_kind": uid_kind, "in_taxi": True}
-        return dict(expect(await self.world.sandbox("POST", "/_people", door), 200))

@@ -4,6 +4,10 @@
 beside this package play the same ones.
 """
 
-from journeys import app_purchase, metro_subscription
+from journeys import app_purchase, metro_subscription, music_in_ride
 
-JOURNEYS = {"metro-subscription": metro_subscription, "app-purchase": app_purchase}
+JOURNEYS = {
+    "metro-subscription": metro_subscription,
+    "app-purchase": app_purchase,
+    "music-in-ride": music_in_ride,
+}

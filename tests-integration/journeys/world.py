@@ -28,6 +28,7 @@ class Answer:
 
     status: int
     body: Any
+    etag: str | None = None
 
     @property
     def code(self) -> str | None:
@@ -44,6 +45,8 @@ class World:
     out: Callable[[str], None] = print
     secrets: set[str] = field(default_factory=set)
     steps: int = 0
+    # What a long answer comes to, by a part of the path that it is asked by; see `tell_in_short`.
+    digests: dict[str, Callable[[Any], Any]] = field(default_factory=dict)
 
     @classmethod
     @contextlib.asynccontextmanager
@@ -69,10 +72,15 @@ class World:
             method, self.url("maas-authproxy") + "/maas-authproxy/v1" + path, body, headers, patient=patient
         )
 
-    async def passenger(self, session: str, method: str, path: str, body: Any = None) -> Answer:
+    async def passenger(self, session: str, method: str, path: str, body: Any = None, **headers: str) -> Answer:
         """A call of a person's app through the authorising gateway."""
-        headers = {"Authorization": f"Bearer {session}", "X-Request-Language": "ru"}
-        return await self.ask(method, self.url("sandbox") + "/passenger" + path, body, headers)
+        sent = {"Authorization": f"Bearer {session}", "X-Request-Language": "ru", **headers}
+        return await self.ask(method, self.url("sandbox") + "/passenger" + path, body, sent)
+
+    async def caller(self, name: str, service: str, path: str) -> Answer:
+        """What another service of ours is told when it asks `service`."""
+        headers = {"X-Ya-Service-Ticket": self.stack["tickets"][name]}
+        return await self.ask("GET", self.url(service) + path, None, headers)
 
     async def sandbox(self, method: str, path: str, body: Any = None) -> Answer:
         """A call to the world around the services."""
@@ -87,7 +95,7 @@ class World:
             try:
                 async with self.http.request(method, url, json=body, headers=headers) as response:
                     raw = await response.read()
-                    answer = Answer(response.status, json.loads(raw) if raw else None)
+                    answer = Answer(response.status, json.loads(raw) if raw else None, response.headers.get("ETag"))
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
                 answer = Answer(0, type(error).__name__)
             self.keep_secret(*_secrets_of(answer.body))
@@ -106,6 +114,10 @@ class World:
         raise StepFailed("the promo code could not be checked for a long time")
 
     async def eventually(self, ask: Callable[[], Awaitable[Answer]], wanted: Callable[[Any], bool]) -> Answer:
+        """Asks until the answer is 200 with a wanted body, and tells only that one; StepFailed after a minute."""
+        return await self.until(ask, lambda answer: answer.status == 200 and wanted(answer.body))
+
+    async def until(self, ask: Callable[[], Awaitable[Answer]], wanted: Callable[[Answer], bool]) -> Answer:
         """Asks until the answer is the wanted one, and tells only that one; StepFailed after a minute."""
         until = time.monotonic() + PATIENCE_S
         out, told = self.out, list[str]()
@@ -116,7 +128,7 @@ class World:
                 answer = await ask()
             finally:
                 self.out = out
-            if answer.status == 200 and wanted(answer.body):
+            if wanted(answer):
                 for line in told:
                     out(self._masked(line))
                 return answer
@@ -161,9 +173,21 @@ class World:
         """Never shows these, here or, so the tests make sure, in any log."""
         self.secrets |= {value for value in values if value}
 
+    def tell_in_short(self, path: str, digest: Callable[[Any], Any]) -> None:
+        """From now on, of what is answered at this path with 200, only what `digest` makes of it is told."""
+        self.digests[path] = digest
+
     def _tell(self, asked: str, body: Any, answer: Answer) -> None:
-        self.out(self._masked(f"      → {asked} {_short(body) if body is not None else ''}"))
-        self.out(self._masked(f"      ← {answer.status} {_short(answer.body)}"))
+        self.out(self._masked(f"      → {asked} {_short(body) if body is not None else ''}".rstrip()))
+        digest = next((digest for path, digest in self.digests.items() if path in asked), None)
+        if answer.status == 200 and digest is not None:
+            self.out(self._masked(f"      ← 200, in short: {_short(digest(answer.body))}"))
+        else:
+            self.out(
+                self._masked(
+                    f"      ← {answer.status} {_short(answer.body) if answer.body is not None else ''}".rstrip()
+                )
+            )
 
     def _masked(self, text: str) -> str:
         for secret in self.secrets:

@@ -25,6 +25,10 @@ WRONG = {
         "services/maas-authproxy/maas_authproxy/config.py",
         "import maas_authproxy.app",
     ),
+    "in music: main > app > features > context > config": (
+        "services/music/music/context.py",
+        "import music.players.model",
+    ),
     "in a feature: handlers | tasks > schemas > actions > queries > model": (
         "services/maas/maas/users/model.py",
         "import maas.users.queries",

@@ -15,6 +15,11 @@ from testkit import descriptions
 
 _MODES = (schemathesis.GenerationMode.POSITIVE, schemathesis.GenerationMode.NEGATIVE)
 _EXAMPLES = 25
+_IDENTITY = {
+    "X-Yandex-UID": "4000009999",
+    "X-YaTaxi-Park-Id": "park-1",
+    "X-YaTaxi-Driver-Profile-Id": "driver-1",
+}
 # Whether a well-formed phone is one, or which of two ids is given, no schema says; refusing those is right.
 _BEYOND_SCHEMAS = [checks.positive_data_acceptance]
 
@@ -48,10 +53,10 @@ def _headers(operation: Mapping[str, Any], stack: Mapping[str, Any]) -> dict[str
     callers = re.search(r"Callers: ([\w-]+)", operation.get("description", ""))
     if callers is None:
         return {"X-API-Key": stack["api_keys"]["vtb"]}
-    return {"X-Ya-Service-Ticket": stack["tickets"][callers.group(1)], "X-Yandex-UID": "4000009999"}
+    return {"X-Ya-Service-Ticket": stack["tickets"][callers.group(1)], **_IDENTITY}
 
 
-@pytest.mark.parametrize("service", ["maas", "maas-authproxy"])
+@pytest.mark.parametrize("service", ["maas", "maas-authproxy", "music"])
 async def test_answers_only_what_it_describes(stack: dict[str, Any], service: str) -> None:
     addresses = stack["services"][service]
     async with aiohttp.ClientSession() as http, http.get(addresses["monitor"] + "/openapi.json") as response:

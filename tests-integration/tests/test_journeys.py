@@ -29,7 +29,7 @@ async def test_logs_no_secret(own_stack: Stack, told: Callable[[str], None]) -> 
     logs = {path.name: path.read_text("utf-8", "replace") for path in (own_stack.folder.path / "logs").glob("*.log")}
     logs["what the journey shows"] = "\n".join(shown)
     assert len(secrets) > 10
-    assert {"maas.log", "maas-authproxy.log"} <= {name for name, text in logs.items() if text}
+    assert {"maas.log", "maas-authproxy.log", "music.log"} <= {name for name, text in logs.items() if text}
     found = [(name, secret) for name, text in logs.items() for secret in secrets if secret in text]
     assert found == []
 

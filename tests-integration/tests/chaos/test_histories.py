@@ -13,9 +13,11 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from chaos import figures, invariants
-from chaos.asking import Subject, small_tariff
-from chaos.histories import Recorder, lived
+from chaos import figures
+from chaos.maas import invariants
+from chaos.maas.asking import Subject, small_tariff
+from chaos.maas.histories import Recorder, lived
+from chaos.maas.trial import MAAS
 from chaos.weather import Gated, Weather
 from local_stack import Stack
 from testkit.waiting import until
@@ -27,7 +29,7 @@ ROUNDS, PEOPLE, CLIENTS, OPERATIONS = 5, 2, 4, 50
 async def gated(own_stack: Stack) -> AsyncIterator[Gated]:
     """maas behind its gates, which sells a small tariff too."""
     with small_tariff(own_stack):
-        async with Gated.opened(own_stack) as found:
+        async with Gated.opened(own_stack, MAAS) as found:
             yield found
 
 

@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import pytest
 
-from chaos import invariants
 from chaos.killing import HEALED_WITHIN_S
+from chaos.maas import invariants
 from chaos.stage import Stage
 from journeys import metro_subscription
 from journeys.world import World

@@ -7,10 +7,10 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chaos import model_of_maas
 from chaos.linearizability import Operation
-from chaos.model_of_maas import KINDS, check
-from chaos.person import Action, Person
+from chaos.maas import model
+from chaos.maas.model import KINDS, check
+from chaos.maas.person import Action, Person
 
 PASSES, ORDERS, TARIFF = ("pass-1", "pass-2", "pass-3"), ("order-1", "order-2", "order-3"), "metro-taxi-2"
 RESERVED, ACTIVATED, CANCELED = ("ok", "reserved"), ("ok", "activated"), ("ok", "canceled")
@@ -110,7 +110,7 @@ def _lived(life: list[Action], chance: random.Random) -> tuple[list[Operation[Ac
     state, history, states = Person(), [], []
     for place, action in enumerate(life):
         states.append(state)
-        answer, state = chance.choice(list(model_of_maas.possible(state, action)))
+        answer, state = chance.choice(list(model.possible(state, action)))
         begin, end = 100 * place - chance.randint(0, 250), 100 * place + chance.randint(1, 250)
         history.append(Operation(action, begin * 100 + place, end * 100 + place, answer))
     return history, states
@@ -136,8 +136,8 @@ def test_a_wrong_answer_is_found(life: list[Action], chance: random.Random) -> N
     history, states = _lived(life, chance)
     one_by_one = [replace(each, begin=2 * place, end=2 * place + 1) for place, each in enumerate(history)]
     place = chance.randrange(len(life))
-    right = {answer for answer, _ in model_of_maas.possible(states[place], life[place])}
-    others = {answer for state in states for answer, _ in model_of_maas.possible(state, life[place])}
+    right = {answer for answer, _ in model.possible(states[place], life[place])}
+    others = {answer for state in states for answer, _ in model.possible(state, life[place])}
     wrong = chance.choice(sorted(others - right, key=repr) or [("refused", "something_else")])
     one_by_one[place] = replace(one_by_one[place], answer=wrong)
     assert check(one_by_one) is not None

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from chaos import sales
+from chaos.maas import sales
 from chaos.stage import Stage
 from journeys.world import StepFailed, expect
 from kit import clock

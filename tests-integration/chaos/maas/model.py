@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from chaos import linearizability
 from chaos.linearizability import Impossible, Operation, type_of_answer
-from chaos.person import (
+from chaos.maas.person import (
     ACTIVATED,
     CANCELED,
     EXPIRED,

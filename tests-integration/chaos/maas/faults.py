@@ -1,47 +1,11 @@
-"""Deliberate bugs, by which the harness is tested: each names the check that must fail while it is there."""
+"""Deliberate bugs of maas and its edge, each with the check that must fail while it is there."""
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-
-from chaos import access, checks, rules
-from chaos.weather import Gated
+from chaos.maas import access, checks, rules
+from chaos.planted import Edit, Fault
 
 _MAAS = "services/maas/maas"
 _EDGE = "services/maas-authproxy/maas_authproxy"
 _KIT = "libs/kit/kit"
-
-type_of_check = Callable[[Gated], Awaitable[None]]
-
-
-class FitsNoMore(Exception):
-    """The text that a fault replaces is not, or not once, in the sources."""
-
-
-@dataclass(frozen=True, slots=True)
-class Edit:
-    """One replacement in one file."""
-
-    file: str
-    old: str
-    new: str
-
-    def applied(self, text: str) -> str:
-        """The text with the fault. FitsNoMore."""
-        if text.count(self.old) != 1:
-            raise FitsNoMore(f"{self.file} has {text.count(self.old)} times: {self.old}")
-        return text.replace(self.old, self.new)
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """A bug of `service`, and the check that must catch it; `sql` breaks, and mends when the rows are gone."""
-
-    name: str
-    check: type_of_check
-    edits: tuple[Edit, ...] = ()
-    service: str = "maas"
-    sql: tuple[str, str] | None = None
-
 
 FAULTS = (
     Fault(

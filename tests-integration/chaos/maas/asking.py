@@ -6,18 +6,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import yaml
 
-from chaos import model_of_maas
+from chaos import recording
 from chaos.linearizability import Impossible, Operation, type_of_answer
-from chaos.model_of_maas import READS
-from chaos.person import Action, Person
+from chaos.maas import model
+from chaos.maas.model import READS
+from chaos.maas.person import Action, Person
+from chaos.recording import DID_NOT_HAPPEN
 from chaos.weather import Gated
 from journeys.world import Answer
 from local_stack import Stack
 
-DID_NOT_HAPPEN: type_of_answer = ("did not happen",)
 _OF_PROCESSING = {"hold": "/rides/hold", "complete": "/rides/complete", "release": "/rides/release"}
 _OF_THE_BANK = {
     "reserve": "/subscription/reserve",
@@ -49,7 +49,7 @@ class Subject:
 
     def verdict(self) -> Impossible[Action, Person] | None:
         """What in the history can't have been."""
-        return model_of_maas.check(self.history)
+        return model.check(self.history)
 
 
 @contextlib.contextmanager
@@ -93,7 +93,7 @@ def _keep_token(gated: Gated, subject: Subject, body: Any) -> None:
 async def _asked(gated: Gated, subject: Subject, action: Action, timeout_s: float) -> Answer:
     world = gated.stage.world
     if action.kind in _OF_PROCESSING:
-        url = f"{gated.maas}/maas/v1{_OF_PROCESSING[action.kind]}"
+        url = f"{gated.url}/maas/v1{_OF_PROCESSING[action.kind]}"
         ticket = {"X-Ya-Service-Ticket": world.stack["tickets"]["processing"]}
         return await _call(gated, "POST", url, _order(subject, action), ticket, timeout_s)
     if action.kind == "start":
@@ -111,20 +111,11 @@ async def _asked(gated: Gated, subject: Subject, action: Action, timeout_s: floa
 async def ask_maas(gated: Gated, path: str, body: Any) -> Answer:
     """One call to maas with the edge's own ticket."""
     ticket = {"X-Ya-Service-Ticket": gated.stage.world.stack["tickets"]["maas-authproxy"]}
-    return await _call(gated, "POST", f"{gated.maas}/maas/v1{path}", body, ticket, 10.0)
+    return await _call(gated, "POST", f"{gated.url}/maas/v1{path}", body, ticket, 10.0)
 
 
 async def _call(gated: Gated, method: str, url: str, body: Any, headers: Mapping[str, str], timeout_s: float) -> Answer:
-    """Status 0 is no answer within the time; without a connection nothing was asked, which is as good as a 503."""
-    limit = aiohttp.ClientTimeout(total=timeout_s)
-    http = gated.stage.world.http
-    try:
-        async with http.request(method, url, json=body, headers=headers, timeout=limit) as response:
-            return Answer(response.status, await response.json())
-    except aiohttp.ClientConnectorError as error:
-        return Answer(503, type(error).__name__)
-    except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-        return Answer(0, type(error).__name__)
+    return await recording.once(gated.stage.world.http, method, url, body, headers, timeout_s)
 
 
 def sale(subject: Subject, pass_id: str, tariff: str = SMALL) -> dict[str, Any]:

@@ -5,18 +5,17 @@ A 2xx happened, a 4xx and a 503 did not; of anything else (500, 502, 504, no ans
 """
 
 import asyncio
-import itertools
 import random
 import secrets
-from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 
-from chaos import asking
-from chaos.asking import DID_NOT_HAPPEN, SMALL, Subject
 from chaos.linearizability import Operation, type_of_answer
-from chaos.model_of_maas import READS
-from chaos.person import RIDES_OF_TARIFF, Action
+from chaos.maas import asking, people
+from chaos.maas.asking import SMALL, Subject
+from chaos.maas.model import READS
+from chaos.maas.person import RIDES_OF_TARIFF, Action
+from chaos.recording import DID_NOT_HAPPEN, Recording
 from chaos.stage import Stage
 from chaos.weather import Gated
 from journeys.world import expect
@@ -54,8 +53,8 @@ class Recorder:
     def __init__(self, gated: Gated, chance: random.Random) -> None:
         self._gated = gated
         self._chance = chance
-        self._time = itertools.count()
-        self.outcomes: Counter[str] = Counter()
+        self._recording = Recording()
+        self.outcomes = self._recording.outcomes
 
     @property
     def _stage(self) -> Stage:
@@ -63,7 +62,7 @@ class Recorder:
 
     async def new_subject(self) -> Subject:
         """Somebody whose account is known, so that the promo code comes by itself."""
-        person = await self._stage.person(uid_kind="portal")
+        person = await people.person(self._stage, uid_kind="portal")
         who = {"maas_user_id": person["maas_user_id"], "phone": person["phone"]}
 
         async def is_matched() -> bool:
@@ -147,12 +146,10 @@ class Recorder:
 
     async def do(self, subject: Subject, action: Action, *, timeout_s: float = 10.0) -> type_of_answer | None:
         """One operation, written down unless it surely did not happen, or was a look that saw nothing."""
-        begin = next(self._time)
-        said = await self._said(subject, action, timeout_s)
-        end = next(self._time)
-        self.outcomes["unknown" if said is None else str(said[0])] += 1
-        if said != DID_NOT_HAPPEN and not (said is None and action.kind in READS):
-            subject.history.append(Operation(action, begin, None if said is None else end, said))
+        history: list[Operation[Action]] = []
+        said = await self._recording.write(history, action, lambda: self._said(subject, action, timeout_s))
+        if not (said is None and action.kind in READS):
+            subject.history += history
         return said
 
     async def _said(self, subject: Subject, action: Action, timeout_s: float) -> type_of_answer | None:

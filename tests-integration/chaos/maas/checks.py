@@ -13,9 +13,9 @@ from typing import Any
 import orjson
 
 from chaos import framing
-from chaos.asking import SMALL, ask_maas, sale
-from chaos.histories import Recorder
-from chaos.person import Action
+from chaos.maas.asking import SMALL, ask_maas, sale
+from chaos.maas.histories import Recorder
+from chaos.maas.person import Action
 from chaos.weather import Gated
 from journeys.world import StepFailed, expect
 from kit import pg, stq

@@ -1,7 +1,8 @@
-"""The flows of periodic tasks: every task of a schedule has one, and `PREPARED` has those that need something to do."""
+"""What the periodic tasks of maas and its edge find to do; a task that is not here finds something always."""
 
-from chaos import flows, sales
+from chaos.maas import sales
 from chaos.stage import Stage
+from chaos.trial import type_of_flow
 from journeys.world import expect
 from testkit.waiting import until
 
@@ -33,21 +34,10 @@ async def _not_compared(stage: Stage) -> None:
     await stage.databases["maas"].run("DELETE FROM subscriptions.comparisons")
 
 
-PREPARED: dict[str, flows.type_of_flow] = {
+PREPARED: dict[str, type_of_flow] = {
     "maas.subscriptions.settle": sales.unpaid,
     "maas.promocodes.reconcile": _lost_code,
     "maas.metro.refresh": _old_stations,
     "maas.reconciliation.compare": _not_compared,
     "maas_authproxy.audit.purge": _old_trail,
 }
-
-
-def of_schedule(service: str, task: str) -> flows.Flow:
-    """The flow of a periodic task: its tick comes."""
-
-    async def tick(stage: Stage) -> None:
-        if (prepare := PREPARED.get(task)) is not None:
-            await prepare(stage)
-        await stage.run_due(service, task)
-
-    return flows.Flow(tick)

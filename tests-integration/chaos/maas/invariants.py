@@ -1,7 +1,5 @@
 """What must always hold of maas, read from its database and from the world around it; each answers what is wrong."""
 
-from pathlib import Path
-
 from chaos.stage import Stage
 from journeys.world import expect
 from kit import pg
@@ -28,14 +26,6 @@ _BROKEN = {
 _STATUSES = "SELECT pass_id, status FROM subscriptions.subscriptions WHERE pass_id = ANY (%(pass_ids)s::text[])"
 _SOLD = "SELECT pass_id, promocode FROM subscriptions.subscriptions WHERE promocode IS NOT NULL"
 _RIDDEN = "SELECT order_id, pass_id FROM subscriptions.rides WHERE state = 'used'"
-_TABLES = """
-SELECT quote_ident(table_schema) || '.' || quote_ident(table_name) FROM information_schema.tables
-WHERE table_type = 'BASE TABLE' AND table_schema NOT IN ('pg_catalog', 'information_schema')
-"""
-_HOLDING = """
-SELECT count(*) FROM $table AS t
-WHERE EXISTS (SELECT FROM unnest(%(secrets)s::text[]) AS secret WHERE strpos(t::text, secret) > 0)
-"""
 
 
 def _pair(**row: str) -> tuple[str, str]:
@@ -81,23 +71,3 @@ async def _rides(stage: Stage, db: pg.Database) -> list[str]:
     known = {each["ride_id"]: each["pass_id"] for each in told}
     wrong = [f"VTB was told of {len(told)} rides that are {len(known)}"] if len(told) != len(known) else []
     return wrong if known == ridden else [*wrong, f"VTB and we differ about {sorted(known.items() ^ ridden.items())}"]
-
-
-async def seen_in_clear(stage: Stage, secrets: set[str]) -> list[str]:
-    """Where any of the secrets is: a log of the stack, a table of a database."""
-    places = [
-        f"the log {path.name}"
-        for path in sorted(Path(stage.stack.folder / "logs").glob("*.log"))
-        if any(secret in text for text in [path.read_text("utf-8", errors="replace")] for secret in secrets)
-    ]
-    for service, db in stage.databases.items():
-        places += [f"{table} of {service}" for table in await _holding(db, secrets)]
-    return places
-
-
-async def _holding(db: pg.Database, secrets: set[str]) -> list[str]:
-    return [
-        table
-        for table in await db.all(pg.value, _TABLES)
-        if await db.one(pg.value, _HOLDING.replace("$table", table), secrets=sorted(secrets))
-    ]

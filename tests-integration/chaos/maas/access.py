@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from chaos.checks import Overheard
+from chaos.maas.checks import Overheard
 from chaos.weather import Gated
 from local_stack import Stack
 from testkit.waiting import until
@@ -80,7 +80,7 @@ async def _maas(
 ) -> int:
     world = gated.stage.world
     ticket = {"X-Ya-Service-Ticket": world.stack["tickets"][caller]}
-    async with world.http.request(method, gated.maas + path, data=body, headers={**headers, **ticket}) as response:
+    async with world.http.request(method, gated.url + path, data=body, headers={**headers, **ticket}) as response:
         return response.status
 
 

@@ -6,9 +6,10 @@ import secrets
 from collections.abc import Coroutine, Sequence
 from typing import Any, TypeVar
 
-from chaos.asking import DID_NOT_HAPPEN, SMALL, SMALL_TARIFF, Subject, ask_maas, sale, tariffs
-from chaos.histories import Recorder
-from chaos.person import Action
+from chaos.maas.asking import SMALL, SMALL_TARIFF, Subject, ask_maas, sale, tariffs
+from chaos.maas.histories import Recorder
+from chaos.maas.person import Action
+from chaos.recording import DID_NOT_HAPPEN
 from chaos.weather import Gated
 from testkit.waiting import until
 

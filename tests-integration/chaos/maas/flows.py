@@ -1,22 +1,18 @@
-"""The flows that reach the durable boundaries of the services: each a short story told by a good client.
+"""The flows that reach the durable boundaries of maas and its edge: each a short story told by a good client.
 
 A flow is played by new people each time and ends when its outcome is there, whoever was killed on the way. A new route
-is a new entry of `FLOWS`; periodic tasks have theirs in `ticks`.
+is a new entry of `FLOWS`; what periodic tasks find to do is in `ticks`.
 """
 
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
 
 import orjson
 
-from chaos import rides, sales
+from chaos.maas import rides, sales
 from chaos.stage import Stage
+from chaos.trial import Flow
 from journeys.world import expect
 from testkit.waiting import until
-
-type_of_flow = Callable[[Stage], Awaitable[object]]
 
 
 async def message(stage: Stage) -> None:
@@ -32,14 +28,6 @@ async def slow_neighbour(stage: Stage) -> None:
     """A task takes longer than a heartbeat, which comes every three seconds."""
     expect(await stage.world.sandbox("PUT", "/_faults/coupons", {"mode": "slow", "delay_ms": 4500, "times": 1}), 200)
     await sales.sale(stage)
-
-
-@dataclass(frozen=True, slots=True)
-class Flow:
-    """What is played, and what the dynamic config of maas says meanwhile."""
-
-    play: type_of_flow
-    config: Mapping[str, Any] = field(default_factory=dict)
 
 
 FLOWS: dict[str, Flow] = {

@@ -1,0 +1,1 @@
+"""maas and its edge before the harness: their flows, invariants, model, checks and planted faults."""

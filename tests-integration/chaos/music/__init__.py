@@ -1,0 +1,1 @@
+"""music before the harness: its flows, invariants, model, checks and planted faults."""
