@@ -1,6 +1,7 @@
 """Runs the benchmarks of the suite one after another and prints their tables; it never fails a build.
 
-`make bench` runs all; `make bench ARGS="--only web"` one; what follows `--` goes to the benchmark itself.
+`make bench` runs all; `make bench ARGS="--only web"` one; what follows `--` goes to the benchmark itself:
+`make bench ARGS="--only state_poll -- --rounds 3"`.
 """
 
 import argparse
@@ -9,7 +10,8 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-BENCHMARKS = {path.stem.removesuffix("_bench"): path for path in sorted(ROOT.glob("*/*/bench/*_bench.py"))}
+_FOUND = sorted((*ROOT.glob("*/*/bench/*_bench.py"), *ROOT.glob("tests-integration/bench/*_bench.py")))
+BENCHMARKS = {path.stem.removesuffix("_bench"): path for path in _FOUND}
 
 
 def main() -> None:

@@ -73,7 +73,7 @@ def test_keeps_the_old_file_when_the_new_one_cannot_be_written(tmp_path: Path) -
 
 
 def test_gives_a_service_its_addresses_and_secrets(tmp_path: Path) -> None:
-    maas, authproxy = services.SERVICES[:2]
+    maas, authproxy = (service for service in services.SERVICES if service.name.startswith("maas"))
     chosen = {"sandbox": 1, "maas": 2, "maas.monitor": 3, "maas-authproxy": 4, "maas-authproxy.monitor": 5}
     addresses = settings.Addresses(
         ports=chosen, databases={"maas": "postgresql://m", "maas-authproxy": "postgresql://a"}, rabbitmq="amqp://r"

@@ -74,7 +74,7 @@ def test_refuses_what_is_no_ticket(verifier: tickets.Verifier, ticket: str | Non
 @pytest.mark.parametrize(
     "claims",
     [
-        {"exp": int(time.time()) - 1}, {"exp": None}, {"exp": "soon"}, {"exp": 10**400}, {"exp": []}, {"exp": True},
+        {"exp": 1_000_000_000}, {"exp": None}, {"exp": "soon"}, {"exp": 10**400}, {"exp": []}, {"exp": True},
         {"nbf": 4_000_000_000}, {"iat": 4_000_000_000},
         {"aud": "other"}, {"aud": None}, {"aud": ""}, {"aud": []}, {"aud": {"taxi": 1}}, {"aud": "taxi2"},
         {"sub": None}, {"sub": ""}, {"sub": "maas"}, {"sub": "system:serviceaccount:taxi:"},

@@ -27,8 +27,10 @@ _BROKEN = {
         SELECT c.command_id FROM commands.commands c JOIN players.players p USING (player_id)
         WHERE c.status IN ('queued', 'delivered') AND p.status = 'closed'""",
     "a number without its command": """
-        SELECT p.player_id FROM players.players p
-        WHERE p.last_seq <> (SELECT count(*) FROM commands.commands c WHERE c.player_id = p.player_id)""",
+        SELECT p.order_id FROM players.players p GROUP BY p.order_id
+        HAVING max(p.last_seq) <> (SELECT count(*) FROM commands.commands c WHERE c.order_id = p.order_id)""",
+    "a number of two commands": """
+        SELECT order_id FROM commands.commands GROUP BY order_id, seq HAVING count(*) > 1""",
     "two players of an order with one version": """
         SELECT order_id FROM players.players GROUP BY order_id, version HAVING count(*) > 1""",
     "a player of an order that has ended": """

@@ -71,7 +71,7 @@ def _command(state: Order, action: Action) -> Iterator[type_of_outcome]:
                 if each.status == QUEUED and each.button == action.button:
                     player = player.with_status(seq, SUPERSEDED)
         player = player._replace(commands=(*player.commands, Command(action.command_id, action.button)))
-        made = len(state.players) - 1, len(player.commands)
+        made = len(state.players) - 1, player.last_seq
         if action.made in (None, made):
             yield ("ok", made[1]), state.with_player(made[0], player)
 
@@ -95,7 +95,7 @@ def _pull(state: Order, action: Action) -> Iterator[type_of_outcome]:
 def _handed_out(state: Order, place: int, player: Player, after_seq: int) -> Iterator[type_of_outcome]:
     """What is open is told, and delivered by that; what is over need not be told any more."""
     told = player.open_after(after_seq)
-    over = [seq for seq in told if player.commands[seq - 1].is_over]
+    over = [seq for seq in told if player.command(seq).is_over]
     for kept_back in itertools.chain.from_iterable(itertools.combinations(over, n) for n in range(len(over) + 1)):
         handed = tuple(seq for seq in told if seq not in kept_back)
         after = player
@@ -111,7 +111,7 @@ def _report(state: Order, action: Action) -> Iterator[type_of_outcome]:
                 yield _refused("device_session_replaced"), state
             elif action.session == player.session and action.seq <= player.report_seq:
                 yield from _handed_out(state, place, player, 0)
-            elif _done(player, action) > len(player.commands):
+            elif _done(player, action) > player.last_seq:
                 yield _refused("seq_unknown"), state
             else:
                 yield from _handed_out(state, place, _reported(player, action), 0)
@@ -131,7 +131,7 @@ def _reported(player: Player, action: Action) -> Player:
     fates = dict.fromkeys(action.applied, APPLIED) | dict.fromkeys(action.failed, FAILED)
     done = _done(player, action)
     for seq in sorted(fates):
-        if player.commands[seq - 1].is_open:
+        if seq > player.begun and player.command(seq).is_open:
             player = player.with_status(seq, fates[seq])
     for seq in player.open_after(0):
         if seq <= done:
@@ -146,7 +146,8 @@ def _assign(state: Order, action: Action) -> Iterator[type_of_outcome]:
     current = state.current
     if current is None or not current.is_active or current.driver != action.driver:
         state = _closed(state)
-        state = state._replace(players=(*state.players, Player(action.driver)))
+        begun = 0 if current is None else current.last_seq
+        state = state._replace(players=(*state.players, Player(action.driver, applied_seq=begun, begun=begun)))
     yield ("ok",), state._replace(event_seq=action.seq)
 
 

@@ -51,7 +51,7 @@ class Command(NamedTuple):
 
 
 class Player(NamedTuple):
-    """One player; its commands are numbered from 1."""
+    """One player; its commands are numbered from `begun` + 1, where those of the order's former player ended."""
 
     driver: str
     is_active: bool = True
@@ -60,18 +60,29 @@ class Player(NamedTuple):
     report_seq: int = 0
     applied_seq: int = 0
     commands: tuple[Command, ...] = ()
+    begun: int = 0
+
+    @property
+    def last_seq(self) -> int:
+        """The number of the last command."""
+        return self.begun + len(self.commands)
+
+    def command(self, seq: int) -> Command:
+        """The command with this number."""
+        return self.commands[seq - self.begun - 1]
 
     def with_command(self, seq: int, changed: Command) -> "Player":
         """The player with this command in the place of the one that had its number."""
-        return self._replace(commands=(*self.commands[: seq - 1], changed, *self.commands[seq:]))
+        place = seq - self.begun - 1
+        return self._replace(commands=(*self.commands[:place], changed, *self.commands[place + 1 :]))
 
     def with_status(self, seq: int, status: str) -> "Player":
         """The player whose command has this status."""
-        return self.with_command(seq, self.commands[seq - 1]._replace(status=status))
+        return self.with_command(seq, self.command(seq)._replace(status=status))
 
     def numbered(self) -> Iterator[tuple[int, Command]]:
         """The commands with their numbers."""
-        return enumerate(self.commands, 1)
+        return enumerate(self.commands, self.begun + 1)
 
     def open_after(self, seq: int) -> tuple[int, ...]:
         """The numbers of the open commands above this one."""

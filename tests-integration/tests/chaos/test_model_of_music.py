@@ -28,7 +28,7 @@ def _chosen(chance: random.Random, state: Order, kinds: Sequence[str]) -> Action
         case "pull":
             return Action("pull", player.applied_seq, driver)
         case "report":
-            done = chance.randint(player.applied_seq, max(player.applied_seq, len(player.commands)))
+            done = chance.randint(player.applied_seq, max(player.applied_seq, player.last_seq))
             results = [seq for seq in range(player.applied_seq + 1, done + 1) if chance.random() < 0.8]
             failed = tuple(seq for seq in results if chance.random() < 0.2)
             applied = tuple(seq for seq in results if seq not in failed)
