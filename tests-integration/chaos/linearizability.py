@@ -15,7 +15,7 @@ A = TypeVar("A", bound=Hashable)
 S = TypeVar("S", bound=Hashable)
 
 type_of_answer = tuple[Hashable, ...]
-_MOST_LOOKED_AT = 500_000
+_MOST_LOOKED_AT = 100_000
 
 
 class Undecided(AssertionError):
