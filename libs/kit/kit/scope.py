@@ -4,9 +4,9 @@ One context variable, set by `kit.web` and `kit.stq` and read by everything belo
 a deadline or a request id along by hand.
 """
 
-import asyncio
 import contextlib
 import contextvars
+import time
 from dataclasses import dataclass
 
 
@@ -25,7 +25,7 @@ class Scope:
         """Seconds until the deadline, never below zero; `default` when there is none."""
         if self.deadline is None:
             return default
-        return max(0.0, self.deadline - asyncio.get_running_loop().time())
+        return max(0.0, self.deadline - time.monotonic())
 
 
 _current: contextvars.ContextVar[Scope | None] = contextvars.ContextVar("kit_scope", default=None)

@@ -191,7 +191,7 @@ class Api:
         elif here.deadline <= now:
             raise DeadlineExceeded
         with trace.span(route.path):
-            result = await self._deadlines.hold(here, route.handler(self._context, call))
+            result = await self._deadlines.hold(here, request.task, route.handler(self._context, call))
         return _answer(result, route, request)
 
     def _call(self, request: Request, route: routes.Route, here: scope.Scope) -> routes.Call:

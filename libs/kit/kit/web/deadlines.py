@@ -4,7 +4,7 @@ import asyncio
 import math
 import time
 from collections.abc import Awaitable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from kit import scope
 from kit.web import loading
@@ -20,15 +20,13 @@ class Deadlines:
     """
 
     def __init__(self) -> None:
-        self._running: dict[asyncio.Task[object], scope.Scope] = {}
-        self._spent: set[asyncio.Task[object]] = set()
+        self._running: dict[asyncio.Task[Any], scope.Scope] = {}
+        self._spent: set[asyncio.Task[Any]] = set()
         self._looking: asyncio.TimerHandle | None = None
         self._look_at = math.inf
 
-    async def hold(self, here: scope.Scope, work: Awaitable[T]) -> T:
-        """What `work` gives; DeadlineExceeded when it was cancelled because the time of `here` was spent."""
-        task = asyncio.current_task()
-        assert task is not None
+    async def hold(self, here: scope.Scope, task: "asyncio.Task[Any]", work: Awaitable[T]) -> T:
+        """What `work` of this `task` gives; DeadlineExceeded when it was cancelled for the time of `here` was spent."""
         assert here.deadline is not None
         self._running[task] = here
         if here.deadline < self._look_at:

@@ -19,6 +19,9 @@ class Carrier(Protocol):
     transport: asyncio.Transport | None
     peername: Any
 
+    @property
+    def task(self) -> asyncio.Task[None] | None: ...
+
     def watch(self) -> None: ...
 
 
@@ -51,6 +54,13 @@ class Request:
         self.promised = b""
         self.is_waiting = False
         self._carrier = carrier
+
+    @property
+    def task(self) -> asyncio.Task[None]:
+        """The work on it; to ask asyncio for the current task would be a system call for each request."""
+        task = self._carrier.task
+        assert task is not None
+        return task
 
     @property
     def remote(self) -> str:
