@@ -11,15 +11,18 @@ in memory.
 
 import contextlib
 import functools
-from collections.abc import AsyncIterator, Mapping
+import hashlib
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import orjson
+import yaml
 
-from kit import config, identity, process, stq, tickets
+from kit import config, failpoints, identity, process, stq, tickets
+from testkit import databases
 from testkit import neighbours as mocks
 from testkit.waiting import until
 
@@ -85,6 +88,50 @@ class Live:
         """Runs every due task of this name in place; their outcomes (`done`, `retry`, `dead` ...)."""
         outcomes = await stq.run_due(self.context.queue, self.service.tasks, self.context, name, all=True)
         return [str(outcome.result) for outcome in outcomes]
+
+
+class World:
+    """A live service with its neighbours, and what tests of every service do with them; a service's own adds to it."""
+
+    def __init__(self, live: Live, neighbours: mocks.Neighbours) -> None:
+        self.live = live
+        self.neighbours = neighbours
+
+    async def execute(self, sql: str, **args: Any) -> int:
+        """Changes the database behind the service's back; rows touched."""
+        return int(await self.live.context.db.run(sql, **args))
+
+    async def configured(self, **values: Any) -> None:
+        """Brings other dynamic configs into force: `MAAS_RESERVE_TTL_S=60`."""
+        path = self.live.context.config.dynamic_config
+        document = yaml.safe_load(path.read_text("utf-8"))
+        raw = orjson.dumps(document | {"configs": document["configs"] | values})
+        path.write_bytes(raw)
+        await self.live.context.dynamic.refresh()
+        assert self.live.context.dynamic.version == hashlib.sha256(raw).hexdigest()[:12]
+
+    async def runs(self, task: str) -> list[str]:
+        """Runs a periodic task now; its outcome."""
+        async with self.live.context.db.transaction() as tx:
+            await self.live.context.queue.enqueue(tx, task, task_id="now", again=True)
+        return await self.live.run_task(task)
+
+    @contextlib.contextmanager
+    def meanwhile(self, place: str, sql: str) -> Iterator[None]:
+        """What another request commits in the very moment when a request of the body comes to `place`."""
+        reached = list[str]()
+
+        def hook(name: str) -> None:
+            if name == place and not reached:
+                reached.append(name)
+                databases.execute(self.live.dsn, sql)
+
+        failpoints.arm(hook)
+        try:
+            yield
+        finally:
+            failpoints.arm(None)
+        assert reached == [place]
 
 
 @functools.cache

@@ -1,21 +1,18 @@
 """maas in a test: its routes on a port, its database, its neighbours mocked on the wire."""
 
-import contextlib
 import datetime
 import hashlib
-import json
 import shutil
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
-from kit import caches, config, failpoints, identity
+from kit import caches, config, identity
 from maas import app
 from maas.metro import actions as metro
-from testkit import clock, databases, service
+from testkit import clock, service
 from testkit import neighbours as mocks
 from testkit.waiting import until
 
@@ -80,12 +77,12 @@ TARIFF = {
 }
 
 
-class World:
+class World(service.World):
     """maas with its neighbours, and the few sentences that most tests begin with."""
 
     def __init__(self, maas: service.Live, neighbours: mocks.Neighbours) -> None:
+        super().__init__(maas, neighbours)
         self.maas = maas
-        self.neighbours = neighbours
         self.tariff = TARIFF
         self.stops = STOPS
         self.home, self.station, self.crossroads = HOME, PARK_KULTURY, CROSSROADS
@@ -144,27 +141,6 @@ class World:
             )
         return "METRO-PASS-1"
 
-    async def execute(self, sql: str, **args: Any) -> int:
-        """Changes the database behind the service's back; rows touched."""
-        return int(await self.maas.context.db.run(sql, **args))
-
-    @contextlib.contextmanager
-    def meanwhile(self, place: str, sql: str) -> Iterator[None]:
-        """What another request commits in the very moment when a request of the body comes to `place`."""
-        reached = list[str]()
-
-        def hook(name: str) -> None:
-            if name == place and not reached:
-                reached.append(name)
-                databases.execute(self.maas.dsn, sql)
-
-        failpoints.arm(hook)
-        try:
-            yield
-        finally:
-            failpoints.arm(None)
-        assert reached == [place]
-
     async def stations_loaded(self) -> None:
         """Brings the station catalogue in by its task."""
         self.neighbours.masstransit.on("GET", "/v2/stops", answer={"version": "v1", "stops": STOPS})
@@ -181,21 +157,6 @@ class World:
     async def pass_time_of(self, *schemas: str, **span: float) -> None:
         """Lets time pass for these schemas alone."""
         await clock.advance(self.maas.dsn, datetime.timedelta(**span), schemas=schemas)
-
-    async def configured(self, **values: Any) -> None:
-        """Brings other dynamic configs into force: `MAAS_RESERVE_TTL_S=60`."""
-        path = self.maas.context.config.dynamic_config
-        document = yaml.safe_load(path.read_text("utf-8"))
-        raw = json.dumps(document | {"configs": document["configs"] | values}).encode()
-        path.write_bytes(raw)
-        await self.maas.context.dynamic.refresh()
-        assert self.maas.context.dynamic.version == hashlib.sha256(raw).hexdigest()[:12]
-
-    async def runs(self, task: str) -> list[str]:
-        """Runs a periodic task now; its outcome."""
-        async with self.maas.context.db.transaction() as tx:
-            await self.maas.context.queue.enqueue(tx, task, task_id="now", again=True)
-        return await self.maas.run_task(task)
 
     def trip(self, **changed: Any) -> dict[str, Any]:
         """A good ride to the metro."""

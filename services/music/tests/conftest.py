@@ -1,21 +1,17 @@
 """music in a test: its routes on a port, its database, its neighbours mocked on the wire."""
 
-import contextlib
 import datetime
-import hashlib
-import json
 import shutil
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
-from kit import failpoints, identity
+from kit import identity
 from music import app
-from testkit import clock, databases, service
+from testkit import clock, service
 from testkit import neighbours as mocks
 
 CONFIG = Path(__file__).parents[3] / "deploy/local/config/music.yaml"
@@ -50,12 +46,12 @@ async def music(
         yield live
 
 
-class World:
+class World(service.World):
     """music with its neighbours, and the few sentences that most tests begin with."""
 
     def __init__(self, music: service.Live, neighbours: mocks.Neighbours) -> None:
+        super().__init__(music, neighbours)
         self.music = music
-        self.neighbours = neighbours
         self.passenger, self.driver = PASSENGER, DRIVER
         self.report_seq = 0
         neighbours.plus.on(
@@ -92,10 +88,6 @@ class World:
             "driver": {"park_id": "park-1", "driver_profile_id": "driver-1", "application_version": "9.70"} | driver,
         }
 
-    async def execute(self, sql: str, **args: Any) -> int:
-        """Changes the database behind the service's back; rows touched."""
-        return int(await self.music.context.db.run(sql, **args))
-
     async def opened(self, order_id: str = "order-1") -> str:
         """An active player of the passenger, made behind the service's back; its id."""
         await self.execute(
@@ -111,21 +103,6 @@ class World:
         await clock.advance(
             self.music.dsn, datetime.timedelta(**span), schemas=schemas or ("players", "orders", "commands", "tokens")
         )
-
-    async def configured(self, **values: Any) -> None:
-        """Brings other dynamic configs into force: `MUSIC_TOKEN_TTL_S=60`."""
-        path = self.music.context.config.dynamic_config
-        document = yaml.safe_load(path.read_text("utf-8"))
-        raw = json.dumps(document | {"configs": document["configs"] | values}).encode()
-        path.write_bytes(raw)
-        await self.music.context.dynamic.refresh()
-        assert self.music.context.dynamic.version == hashlib.sha256(raw).hexdigest()[:12]
-
-    async def runs(self, task: str) -> list[str]:
-        """Runs a periodic task now; its outcome."""
-        async with self.music.context.db.transaction() as tx:
-            await self.music.context.queue.enqueue(tx, task, task_id="now", again=True)
-        return await self.music.run_task(task)
 
     async def rows(self, sql: str, **args: Any) -> list[dict[str, Any]]:
         """What the database says."""
@@ -161,23 +138,6 @@ class World:
         body = {"order_id": order_id, "event_seq": 1000, "reason": reason}
         answer = await self.music.ask("processing", "POST", "/internal/music/v1/player/close", body)
         assert answer.status == 200, answer
-
-    @contextlib.contextmanager
-    def meanwhile(self, place: str, sql: str) -> Iterator[None]:
-        """What another request commits in the very moment when a request of the body comes to `place`."""
-        reached = list[str]()
-
-        def hook(name: str) -> None:
-            if name == place and not reached:
-                reached.append(name)
-                databases.execute(self.music.dsn, sql)
-
-        failpoints.arm(hook)
-        try:
-            yield
-        finally:
-            failpoints.arm(None)
-        assert reached == [place]
 
 
 def _applied(seq: int) -> dict[str, Any]:

@@ -36,19 +36,12 @@ async def shortcut(ctx: Context, call: web.Call) -> dict[str, Any]:
 @web.post(
     "/4.0/maas/v1/user/register",
     callers=PASSENGER,
+    body=web.NOTHING,
     answer=schemas.REGISTERED,
-    refusals=(
-        web.RequestInvalid,
-        model.PhoneRequired,
-        model.PhoneNotTaken,
-        users.PhoneAlreadyBound,
-        users.MaasUserAlreadyBound,
-    ),
-    is_raw=True,
+    refusals=(model.PhoneRequired, model.PhoneNotTaken, users.PhoneAlreadyBound, users.MaasUserAlreadyBound),
 )
 async def register(ctx: Context, call: web.Call) -> users.User:
     """Makes the passenger a person of the metro; takes no body, or an empty object (MA-31, MA-32)."""
-    schemas.refuse_arguments(await call.read_body())
     return await actions.register(personal=ctx.personal, vtb=ctx.vtb, **_found_by(ctx, call.the_passenger()))
 
 

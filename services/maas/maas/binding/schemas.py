@@ -6,7 +6,7 @@ import marshmallow
 from marshmallow import fields as ma
 from marshmallow import validate
 
-from kit import fields, identity, strict_json, texts, web
+from kit import fields, identity, texts
 from maas.subscriptions import model
 from maas.subscriptions import schemas as subscriptions
 
@@ -65,16 +65,6 @@ class RegisteredSchema(fields.Strict):
     """How the metro calls the passenger."""
 
     maas_user_id = fields.Id(required=True)
-
-
-def refuse_arguments(body: bytes) -> None:
-    """RequestInvalid unless `body` is nothing or an empty object."""
-    try:
-        is_empty = not body or strict_json.loads(body) == {}
-    except strict_json.Malformed:
-        is_empty = False
-    if not is_empty:
-        raise web.RequestInvalid(reason="This route takes no arguments.")
 
 
 MATCH = MatchSchema()
