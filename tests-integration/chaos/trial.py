@@ -24,7 +24,8 @@ class Trial:
     `edges` maps services that stand before it, and fall with it, to the setting that says where it is. `ticks` has the
     flows by which a periodic task finds something to do, `unreached` boundaries (as patterns) that no flow comes to,
     with the reason. `broken` answers what does not hold though it must, `is_served` whether callers are answered again.
-    One trial `tries_the_queue`: it is killed at the boundaries of the task queue too.
+    One trial `tries_the_queue`: it is killed at the boundaries of the task queue too. `is_in_the_world` when the world
+    around it knows what it keeps: then neither is forgotten without the other.
     """
 
     service: str
@@ -36,6 +37,7 @@ class Trial:
     is_served: Callable[[Stage], Awaitable[bool]]
     schemas: tuple[str, ...]
     tries_the_queue: bool = False
+    is_in_the_world: bool = False
 
     @property
     def services(self) -> tuple[str, ...]:

@@ -31,4 +31,5 @@ MAAS = Trial(
     is_served=_is_served,
     schemas=("users", "subscriptions"),
     tries_the_queue=True,
+    is_in_the_world=True,
 )
