@@ -186,19 +186,19 @@ async def driver_change_hides_nothing(gated: Gated) -> None:
     """Who clicks while the order gets another driver has a player all the time: the old one or the new (M-29)."""
     ride, _ = await Ride.begun(gated.stage)
     gated.database.delay(0.02)
+    clicks = list[asyncio.Task[Answer]]()
     try:
         ride.driver = Driver.new()
         changed = asyncio.create_task(ride.assign())
-        answers = await asyncio.gather(*(_later(gated, ride, 0.03 * place) for place in range(LIMIT)))
+        while not changed.done():
+            clicks.append(asyncio.create_task(_command(gated, ride, "pause")))
+            await asyncio.sleep(0.03)
+        answers = await asyncio.gather(*clicks)
         await changed
     finally:
         gated.database.let_through()
-    assert {answer.status for answer in answers} == {200}, [str(each) for each in answers]
-
-
-async def _later(gated: Gated, ride: Ride, after_s: float) -> Answer:
-    await asyncio.sleep(after_s)
-    return await _command(gated, ride, "pause")
+    # Some may be too many for the player, or for so slow a database; nobody is told that there is no music.
+    assert {200} <= {answer.status for answer in answers} <= {200, 429, 503}, [str(each) for each in answers]
 
 
 async def _once(gated: Gated, request: Request) -> Answer:
