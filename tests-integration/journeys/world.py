@@ -53,6 +53,8 @@ class World:
     async def opened(cls, stack: Mapping[str, Any], out: Callable[[str], None] = print) -> AsyncIterator["World"]:
         """The world of a running stack, described as in its `stack.json`."""
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as http:
+            # One call is one request: by itself aiohttp sends a GET again when its connection was dropped.
+            http._retry_connection = False
             world = cls(stack, http, out)
             world.secrets |= {*stack["api_keys"].values(), *stack["tickets"].values()}
             yield world

@@ -1,5 +1,6 @@
 """A connection's patience: how long it waits for a head, for the next request, and for its answers to be read."""
 
+import abc
 import asyncio
 import fcntl
 import struct
@@ -27,13 +28,13 @@ class Patient(BaseProtocol):
         self._write_timer: asyncio.TimerHandle | None = None
 
     @property
+    @abc.abstractmethod
     def is_busy(self) -> bool:
         """True while a request is being answered."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def close(self) -> None:
         """Ends the connection when what was written has left."""
-        raise NotImplementedError
 
     def _stop_timers(self) -> None:
         for timer in (self._idle_timer, self._head_timer, self._write_timer):
