@@ -51,7 +51,7 @@ class Device:
         self._resume()
 
     def begin(self, order_id: str, player_ids: tuple[str, ...] = ()) -> None:
-        """A new ride, also when it is of the same order: its commands are numbered from 1 again."""
+        """A new ride, also when it is of the same order: nothing of it is done yet."""
         driver = self.driver
         driver.order_id, driver.player_ids, driver.applied_seq = order_id, list(player_ids), 0
         driver.was_open = driver.is_over = False
